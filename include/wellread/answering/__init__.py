@@ -1,0 +1,1 @@
+"""Plan, answer, check quotes, abstain."""

@@ -1,0 +1,1 @@
+"""Immutable blobs, addressed by their hash."""

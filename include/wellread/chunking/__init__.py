@@ -1,0 +1,1 @@
+"""Clean text to chunks that survive edits. Pure functions."""

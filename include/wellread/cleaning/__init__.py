@@ -1,0 +1,1 @@
+"""Elements to clean text. Pure functions."""

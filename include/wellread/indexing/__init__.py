@@ -1,0 +1,1 @@
+"""Plan, extract, assess, load, publish: keeps the index in step with a source."""

@@ -1,0 +1,1 @@
+"""What is true: documents, objects, revisions, vectors, outcomes. SQL."""

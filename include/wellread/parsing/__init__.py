@@ -1,0 +1,1 @@
+"""Bytes to elements, in guarded child processes."""

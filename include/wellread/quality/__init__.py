@@ -1,0 +1,1 @@
+"""Checks on documents and runs before anything is paid."""

@@ -1,0 +1,1 @@
+"""Search under a snapshot, resolve documents, re-score, neighbours."""

@@ -1,0 +1,142 @@
+"""The values of one ingestion run: what was planned, what became of each document, the balance sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Outcome = Literal[
+    "unchanged",
+    "committed",
+    "moved",
+    "deleted",
+    "held",
+    "quarantined",
+    "unsupported",
+    "failed_transient",
+    "pending",
+    "gone",
+]
+"""The closed set of states: every document listed or known ends a run in exactly one.
+
+``gone``: it was listed, but had vanished when its bytes were asked for.
+"""
+
+OUTCOMES: tuple[Outcome, ...] = (
+    "unchanged",
+    "committed",
+    "moved",
+    "deleted",
+    "held",
+    "quarantined",
+    "unsupported",
+    "failed_transient",
+    "pending",
+    "gone",
+)
+
+ActionKind = Literal["ingest", "move", "delete", "update"]
+"""``update``: only metadata, access or title-independent facts changed; the chunks stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatistics:
+    """What quality rules look at: one row a document."""
+
+    natural_key: str
+    media_type: str
+    outcome: str
+    """``extracted``, ``quarantined``, ``unsupported``, ``failed_transient`` or ``gone``."""
+    cause: str | None
+    size_bytes: int
+    text_chars: int
+    replacement_chars: int
+    """How many U+FFFD the text holds."""
+    element_count: int
+    chunk_count: int
+    chunk_words_mean: float
+    chunk_words_max: int
+    page_count: int | None
+    text_sha256: str
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceSheet:
+    """What became of everything in one run. Printed by ``wellread ingest --json``."""
+
+    source: str
+    collection: str
+    revision: int | None
+    published: bool
+    listed: int
+    outcomes: Mapping[str, int]
+    parsed: int
+    chunks_inserted: int
+    chunks_kept: int
+    chunks_closed: int
+    embeddings_computed: int
+    embeddings_reused: int
+    index_writes: int
+    seconds: float
+    peak_memory_bytes: int
+    problems: tuple[Mapping[str, object], ...] = ()
+    """Per troubled document: natural_key, outcome, stage, cause, detail."""
+    holds: tuple[Mapping[str, object], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The JSON of design section 5."""
+        documents: dict[str, int] = {"listed": self.listed}
+        documents.update({name: self.outcomes.get(name, 0) for name in OUTCOMES})
+        return {
+            "source": self.source,
+            "collection": self.collection,
+            "revision": self.revision,
+            "published": self.published,
+            "documents": documents,
+            "parsed": self.parsed,
+            "chunks": {
+                "inserted": self.chunks_inserted,
+                "kept": self.chunks_kept,
+                "closed": self.chunks_closed,
+            },
+            "embeddings": {"computed": self.embeddings_computed, "reused": self.embeddings_reused},
+            "index_writes": self.index_writes,
+            "seconds": round(self.seconds, 3),
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "problems": [dict(problem) for problem in self.problems],
+            "holds": [dict(hold) for hold in self.holds],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDeclaration:
+    """One YAML file: what to ingest, when, how."""
+
+    id: str
+    """Permanent: it is part of every document's identity."""
+    kind: Literal["folder", "s3"]
+    location: str
+    """A folder path, or ``s3://bucket/prefix``."""
+    collection: str = "Documents"
+    tenant: str = "default"
+    schedule: str | None = None
+    include: tuple[str, ...] = ("**/*",)
+    exclude: tuple[str, ...] = ()
+    hidden_files: bool = False
+    follow_symlinks: bool = False
+    acl: tuple[str, ...] = ("*",)
+    fields: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """Constant filter fields put on every chunk of the source."""
+    endpoint_url: str | None = None
+    """S3 only: any S3-compatible endpoint."""
+    connection_id: str | None = None
+    """The Airflow connection with the credentials; without it the environment's."""
+    profile: str = "default"
+    description: str = ""
+    owner: str = "wellread"
+    declared_at: datetime | None = None

@@ -1,0 +1,1 @@
+"""The local Weaviate: find or install, start, stop."""

@@ -1,0 +1,1 @@
+"""Places with documents: list completely and in order, fetch, look again."""

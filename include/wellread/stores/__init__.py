@@ -1,0 +1,1 @@
+"""Vector stores: write exactly, audit, read under a snapshot."""

@@ -1,0 +1,189 @@
+"""What a vector store must do for exact synchronisation and reads under a snapshot.
+
+Every write says for each id whether it is stored, refused or unknown. Unknown ids must be deleted before
+they are written again: the caller (``wellread.indexing``) does that, the store only tells.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from wellread.documents import Acl, ChunkObject, VersionObject
+from wellread.snapshots import Head, Projection, Snapshot
+
+ObjectKind = Literal["chunks", "versions"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """One outcome for each id of a write."""
+
+    stored: frozenset[uuid.UUID]
+    refused: Mapping[uuid.UUID, str] = field(default_factory=dict)
+    """The server's message, for objects that it will never take as they are."""
+    unknown: frozenset[uuid.UUID] = frozenset()
+    """A deadline or a cut connection: stored or not, and if stored perhaps not in the vector index."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What an audit needs to know of one object."""
+
+    object_id: uuid.UUID
+    key: uuid.UUID
+    """``chunk_key`` of a chunk, ``doc_id`` of a version."""
+    doc_id: uuid.UUID
+    source_id: str
+    rev_from: int
+    rev_to: int
+    payload_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which objects a reader may see at all; applied inside the store, never left to callers."""
+
+    tenant: str
+    groups: tuple[str, ...] | None = None
+    """Access groups of the reader. ``None``: the caller is trusted with everything."""
+    doc_ids: tuple[uuid.UUID, ...] = ()
+    """Only these documents, where given."""
+    source_ids: tuple[str, ...] = ()
+    field_equals: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One chunk found by one leg or by fusion."""
+
+    object_id: uuid.UUID
+    chunk_key: uuid.UUID
+    doc_id: uuid.UUID
+    source_id: str
+    rev_from: int
+    text: str
+    repeated_chars: int
+    title: str
+    headings: tuple[str, ...]
+    language: str
+    kind: str
+    score: float
+    """Hybrid: the server's relative-score fusion, 0 to 1. Keyword: BM25. Vector: cosine similarity."""
+    vector: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionHit:
+    """One document found by title and opening, best first."""
+
+    version: VersionObject
+    score: float
+
+
+class VectorStore(Protocol):
+    """Physical collections, heads and searches of one database."""
+
+    # -- projections and heads ------------------------------------------------------------------------
+    def create_projection(self, projection: Projection) -> None:
+        """Create both physical collections, or check that existing ones have this schema and model.
+
+        Raises ``SchemaMismatchError``, ``ModelMismatchError`` or ``EpochMismatchError``.
+        """
+
+    def projection_exists(self, projection: Projection) -> bool:
+        """Whether both physical collections exist."""
+
+    def drop_projection(self, projection: Projection) -> None:
+        """Delete both physical collections; missing ones are no error."""
+
+    def write_head(self, head: Head) -> None:
+        """Insert the head row and delete rows of this collection below ``seq`` - 20."""
+
+    def read_head(self, collection: str) -> Head | None:
+        """The newest head row of a logical collection, or ``None`` if it has none."""
+
+    # -- writes ---------------------------------------------------------------------------------------
+    def insert_chunks(self, projection: Projection, objects: Sequence[ChunkObject]) -> WriteResult:
+        """One request, one outcome for each object. The caller bounds count and bytes."""
+
+    def insert_versions(self, projection: Projection, objects: Sequence[VersionObject]) -> WriteResult:
+        """The same for document versions (no vector)."""
+
+    def set_rev_to(
+        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], rev_to: int
+    ) -> WriteResult:
+        """Close (or with 0 reopen) objects by patching one property. A vanished id is ``refused``."""
+
+    def set_acl(
+        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], acl: Acl
+    ) -> WriteResult:
+        """Patch the access list."""
+
+    def delete_objects(self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]) -> None:
+        """Delete by id and prove that none is left. Missing ids are no error."""
+
+    # -- audits ---------------------------------------------------------------------------------------
+    def vector_indexed_ids(self, projection: Projection, rev_from: int, expected_count: int) -> set[uuid.UUID]:
+        """Ids with this ``rev_from`` that the *vector index* finds (one query, or bucket by bucket)."""
+
+    def vector_indexed_among(self, projection: Projection, object_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """Those of the given ids that the vector index finds."""
+
+    def fetch_objects(
+        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]
+    ) -> dict[uuid.UUID, StoredObject]:
+        """What is stored under these ids; missing ones are left out."""
+
+    def iterate_objects(self, projection: Projection, kind: ObjectKind) -> Iterable[StoredObject]:
+        """Every object, by cursor, for reconciling and for tests."""
+
+    def count_objects(self, projection: Projection, kind: ObjectKind) -> int:
+        """How many objects there are, open and closed."""
+
+    def highest_revision(self, projection: Projection) -> int:
+        """The largest ``rev_from`` stored in either collection, 0 if empty."""
+
+    # -- reads ----------------------------------------------------------------------------------------
+    def search(
+        self,
+        head: Head,
+        snapshot: Snapshot,
+        scope: Scope,
+        *,
+        mode: Literal["hybrid", "vector", "keyword"],
+        query: str,
+        vector: Sequence[float] | None,
+        alpha: float,
+        limit: int,
+        properties: Sequence[str] = ("title", "text"),
+        with_vectors: bool = False,
+    ) -> list[SearchHit]:
+        """Visible chunks, best first; denied documents and second copies left out."""
+
+    def search_versions(
+        self,
+        head: Head,
+        snapshot: Snapshot,
+        scope: Scope,
+        *,
+        query: str,
+        limit: int,
+        properties: Sequence[str] = ("title^2", "opening"),
+    ) -> list[VersionHit]:
+        """Visible documents by keyword search over title, opening and natural key."""
+
+    def fetch_versions(
+        self, head: Head, snapshot: Snapshot, scope: Scope, doc_ids: Sequence[uuid.UUID]
+    ) -> dict[uuid.UUID, VersionObject]:
+        """The visible version of each document, in calls bounded by bytes."""
+
+    def fetch_chunks(
+        self, head: Head, snapshot: Snapshot, scope: Scope, chunk_keys: Sequence[uuid.UUID]
+    ) -> dict[uuid.UUID, SearchHit]:
+        """Visible chunks by key: neighbours and citations."""
+
+    def close(self) -> None:
+        """Close connections."""

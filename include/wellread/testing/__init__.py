@@ -1,0 +1,1 @@
+"""Servers and helpers that users test their own deployments with."""

@@ -1,0 +1,1 @@
+"""Vacuum, audits after a crash, holds, quarantine."""
