@@ -78,3 +78,25 @@ class AnswerRow:
     """The calibrated probability that the question can be answered from the passages."""
     error: Mapping[str, object] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+
+
+JobRowState = Literal["planned", "reserved", "sent", "received", "final"]
+"""How far one row of a question job has come. Only ever forward, but for a new claim (see ``JobLedger``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """What the ledger remembers of one row of a question job."""
+
+    question_id: str
+    position: int
+    """From 0, in the order of the questions: answers come out in this order."""
+    request_key: str
+    """SHA-256 of everything the answer depends on; equal keys have equal answers."""
+    state: JobRowState = "planned"
+    response_reference: str | None = None
+    """The artifact with the raw response; set from ``received`` on, ``None`` for rows that needed none."""
+    final_json: str | None = None
+    """The answer row without its passages, as JSON; set when ``final``."""
+    maybe_billed: bool = False
+    """An earlier attempt died between sending this row and storing its response."""
