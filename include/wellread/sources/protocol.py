@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wellread.documents import SourceObject
@@ -19,6 +19,10 @@ class Listing:
     objects: Iterator[SourceObject]
     is_complete: bool = False
     """Set by the source when its end was proven. Without it nothing is ever deleted."""
+    problems: list[str] = field(default_factory=list)
+    """Why it is not complete: each unreadable folder, in words. Grows while the listing runs."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """What was passed over by rule, counted by reason: ``hidden``, ``link``, ``special``, ``excluded``, ..."""
 
 
 class Source(Protocol):
