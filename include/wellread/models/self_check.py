@@ -1,0 +1,79 @@
+"""Two checks of a model: against stored vectors at set-up, and against its own past in every run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from wellread.errors import ModelMismatchError
+from wellread.models.protocol import Embedder, Vectors
+from wellread.models.vectors import cosine
+
+REFERENCE_FILE = Path(__file__).with_name("reference_vectors.json")
+"""Texts with the default model's vectors, computed in float64 by an independent implementation."""
+
+SELF_TEST_COSINE = 0.9999
+"""float32 stays above 0.999999; int8 weights already fall to 0.994."""
+
+CANARY_TEXT = "The canary sings the same song every morning: 7 rivers, 3 bridges, one mill."
+CANARY_COSINE = 0.999
+"""Hosted models answer the same text with cosines above 0.9999 from day to day; another model does not."""
+
+
+def reference_vectors() -> dict[str, npt.NDArray[np.float64]]:
+    """The stored texts and their vectors, in the file's order."""
+    rows = json.loads(REFERENCE_FILE.read_text(encoding="utf-8"))
+    return {row["text"]: np.array(row["vector"], dtype=np.float64) for row in rows}
+
+
+def write_reference_vectors(vectors: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    """Replace the stored file. Used by the test that computes the vectors, not at run time."""
+    rows = [{"text": text, "vector": [round(float(x), 8) for x in vector]} for text, vector in vectors.items()]
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    REFERENCE_FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def self_test(embedder: Embedder) -> float:
+    """The smallest cosine between the default model's stored vectors and those of ``embedder``.
+
+    Raises:
+        ModelMismatchError: It is below ``SELF_TEST_COSINE``: wrong weights, graph or tokenizer.
+    """
+    stored = reference_vectors()
+    result = embedder.embed(list(stored), kind="document")
+    cosines = [cosine(one, other) for one, other in zip(stored.values(), result.vectors, strict=True)]
+    if min(cosines) < SELF_TEST_COSINE:
+        raise ModelMismatchError(
+            f"the stored vectors of {embedder.identity.model}",
+            found=f"a cosine of {min(cosines):.6f} where {SELF_TEST_COSINE} is the least",
+            remedy="Delete the model's cache folder and run `make setup`; if it stays, this machine computes wrongly.",
+        )
+    return min(cosines)
+
+
+def canary_check(embedder: Embedder, stored_vector: npt.ArrayLike | None) -> Vectors:
+    """The vector of a fixed text, shape (dimensions,), compared with the one of an earlier run.
+
+    A provider may replace a model behind an unchanged name; half an index of each is worse than an error.
+    Store what comes back where there is none yet (``stored_vector`` None), and keep the *first* one: a slow
+    drift adds up.
+
+    Raises:
+        ModelMismatchError: Another dimension, or a cosine below ``CANARY_COSINE``.
+    """
+    now: Vectors = embedder.embed([CANARY_TEXT], kind="document").vectors[0]
+    if stored_vector is None:
+        return now
+    before = np.asarray(stored_vector, dtype=np.float32)
+    similarity = cosine(before, now) if before.shape == now.shape else 0.0
+    if similarity < CANARY_COSINE:
+        raise ModelMismatchError(
+            f"the same vectors as before from {embedder.identity.provider} {embedder.identity.model}",
+            found=f"the canary text now has cosine {similarity:.4f} to its stored vector",
+            remedy="The model behind this name was changed: migrate the collection, or go back to the old model.",
+        )
+    return now

@@ -1,0 +1,122 @@
+"""Settings of this room: which model turns texts into vectors, and how it is reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from wellread.retries import RetrySettings
+
+EmbedderProvider = Literal["local", "openai", "cohere"]
+Pooling = Literal["mean", "cls"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LocalModelSettings(_Frozen):
+    """An embedder that runs in this process, by onnxruntime."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="A sentence-transformers style folder with model.onnx (or onnx/model.onnx), tokenizer.json "
+        "and config.json. None: all-MiniLM-L6-v2 from its pinned package.",
+    )
+    cache_folder: Path | None = Field(
+        default=None, description="Where the built graph is kept. None: the user's cache folder."
+    )
+    threads_count: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads of one inference. None: the cores that this process may use. Deployments that run "
+        "several tasks on a host set 1: the sum over processes is the same.",
+    )
+    batch_texts_count: int = Field(
+        default=8,
+        ge=1,
+        description="Texts in one inference. 8 sorted by length are faster than 32: they stay in the cache and "
+        "pad less (41 against 33 chunks a second on 2 cores).",
+    )
+    request_texts_count: int = Field(
+        default=64,
+        ge=1,
+        description="Texts in one call, which is what a crash can cost: about 2 seconds of work.",
+    )
+    max_input_tokens: int | None = Field(
+        default=None,
+        ge=8,
+        description="Tokens of one input, special ones included. None: what the folder declares; default model 256.",
+    )
+    pooling: Pooling | None = Field(
+        default=None, description="How token vectors become one. None: what the folder declares, else mean."
+    )
+    document_prefix: str = Field(default="", description="Put before documents; e5 wants 'passage: '.")
+    query_prefix: str = Field(default="", description="Put before queries; e5 wants 'query: '.")
+
+
+class OpenAIModelSettings(_Frozen):
+    """Any server of OpenAI's ``/v1/embeddings`` protocol: OpenAI, Ollama, TEI, vLLM, llama.cpp."""
+
+    model: str = Field(
+        default="text-embedding-3-small", min_length=1, description="The name that the server knows."
+    )
+    revision: str = Field(
+        default="",
+        description="The revision or weight hash of a self-hosted model; part of the identity. The canary notices "
+        "what this does not tell.",
+    )
+    base_url: HttpUrl | None = Field(default=None, description="None: OPENAI_BASE_URL, else OpenAI itself.")
+    api_key: SecretStr | None = Field(default=None, description="None: the environment's OPENAI_API_KEY.")
+    dimensions: int = Field(default=1536, ge=1, description="Numbers in a vector; 1536 is the default model's own.")
+    request_dimensions: Literal["ask", "native"] = Field(
+        default="native",
+        description="'ask' sends the dimensions to the server (v3 models shorten by it), 'native' does not: older "
+        "models and many servers refuse the parameter.",
+    )
+    document_prefix: str = Field(default="", description="Put before documents.")
+    query_prefix: str = Field(default="", description="Put before queries.")
+    texts_per_request: int = Field(
+        default=256,
+        ge=1,
+        le=2048,
+        description="OpenAI takes 2048; smaller requests lose less in a crash and cost nothing more.",
+    )
+    tokens_per_request: int = Field(default=300_000, ge=1, description="OpenAI's bound on the sum of a request.")
+    tokens_per_text: int = Field(default=8192, ge=1, description="OpenAI's bound on one text.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="Requests in flight at once.")
+    timeout_seconds: float = Field(
+        default=60.0, gt=0, description="For one request; the SDK's own 600 s hide a stall."
+    )
+
+
+class CohereModelSettings(_Frozen):
+    """Cohere's ``/v2/embed``."""
+
+    model: str = Field(default="embed-v4.0", min_length=1, description="The model's name.")
+    base_url: HttpUrl | None = Field(default=None, description="None: Cohere itself.")
+    api_key: SecretStr | None = Field(default=None, description="None: the environment's CO_API_KEY.")
+    dimensions: int = Field(default=1536, ge=1, description="Numbers in a vector; 1536 is the default model's own.")
+    request_dimensions: Literal["ask", "native"] = Field(
+        default="native", description="'ask' sends output_dimension (v4 and newer), 'native' does not."
+    )
+    texts_per_request: int = Field(
+        default=96, ge=1, le=96, description="Cohere takes 96; its client does not split."
+    )
+    tokens_per_text: int = Field(
+        default=8192, ge=1, description="A bound of ours; longer texts are refused, not cut."
+    )
+    concurrency: int = Field(default=4, ge=1, le=64, description="Requests in flight at once.")
+    timeout_seconds: float = Field(default=60.0, gt=0, description="For one request.")
+
+
+class ModelSettings(_Frozen):
+    """The embedder of a deployment. It is part of the index's identity: a change is a migration."""
+
+    provider: EmbedderProvider = Field(default="local", description="local needs no key and no network.")
+    local: LocalModelSettings = LocalModelSettings()
+    openai: OpenAIModelSettings = OpenAIModelSettings()
+    cohere: CohereModelSettings = CohereModelSettings()
+    retry: RetrySettings = RetrySettings()
