@@ -58,7 +58,7 @@ class JobLedger(Protocol):
         """
 
     def find_responses(self, *, tenant: str, request_keys: Sequence[str]) -> Mapping[str, str]:
-        """Stored responses of any job of this tenant: request key -> artifact reference; unknown keys are left out."""
+        """Stored responses of any job of this tenant: request key -> artifact reference; unknown ones left out."""
 
     def release_job(self, job_id: str, *, token: int) -> None:
         """Give the lease back, so that another owner may claim at once. A newer claim makes it a no-op."""

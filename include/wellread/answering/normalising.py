@@ -1,0 +1,98 @@
+"""Text as it is compared: one spelling for what looks the same, with the way back to the original offsets."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import unicodedata
+from dataclasses import dataclass
+
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Characters that a reader does not see: soft hyphen, zero width, direction marks, variation selectors, tags."""
+
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035\u0060\u00b4\u02bc", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043", "-"),
+    }
+)
+
+_NO_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff]"
+)
+"""Scripts whose words are not parted by spaces (Thai to Khmer, Chinese, Japanese; Korean particles)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalisedText:
+    """A text in its compared form, with the original span of every character."""
+
+    text: str
+    starts: tuple[int, ...]
+    """For each character of ``text`` where its original begins."""
+    ends: tuple[int, ...]
+    """For each character of ``text`` where its original ends (exclusive)."""
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """The span in the original that became ``text[start:end]``. Raises ``IndexError`` for an empty span."""
+        return self.starts[start], self.ends[end - 1]
+
+    def position_of(self, original: int) -> int:
+        """The first place in ``text`` whose original begins at or after this offset."""
+        return bisect.bisect_left(self.starts, original)
+
+
+def normalise(text: str) -> NormalisedText:
+    """NFKC, case folded, quotes and dashes unified, invisible characters gone, white space runs to one space."""
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in _clusters(text):
+        folded = unicodedata.normalize("NFKC", INVISIBLE.sub("", text[start:end])).casefold().translate(_SAME)
+        for character in unicodedata.normalize("NFKC", folded):
+            if not character.isspace():
+                pieces.append(character)
+            elif pieces and pieces[-1] != " ":
+                pieces.append(" ")
+            else:
+                continue
+            starts.append(start)
+            ends.append(end)
+    if pieces and pieces[-1] == " ":
+        del pieces[-1], starts[-1], ends[-1]
+    return NormalisedText("".join(pieces), tuple(starts), tuple(ends))
+
+
+def _clusters(text: str) -> list[tuple[int, int]]:
+    """Spans of one character with the combining marks that follow it: what NFKC may melt into one."""
+    spans: list[tuple[int, int]] = []
+    for index, character in enumerate(text):
+        if spans and (unicodedata.combining(character) or "\u1160" <= character <= "\u11ff"):
+            spans[-1] = (spans[-1][0], index + 1)
+        else:
+            spans.append((index, index + 1))
+    return spans
+
+
+def cuts_word(text: str, position: int) -> bool:
+    """Whether an edge at ``position`` would part a word or a number in two."""
+    if position <= 0 or position >= len(text):
+        return False
+    before, after = text[position - 1], text[position]
+    if before.isdigit() and after.isdigit():
+        return True
+    if before in ".," and after.isdigit():
+        return position >= 2 and text[position - 2].isdigit()
+    if after in ".," and before.isdigit():
+        return position + 1 < len(text) and text[position + 1].isdigit()
+    both_words = before.isalnum() and after.isalnum()
+    return both_words and not _NO_SPACES.match(before) and not _NO_SPACES.match(after)
+
+
+def strip_invisible(text: str) -> str:
+    """The text without characters that a reader does not see: they hide instructions from people."""
+    return INVISIBLE.sub("", text)
