@@ -102,3 +102,12 @@ class Head:
     """Documents withdrawn from every reader at once, whatever snapshot is pinned."""
     denied_sources: frozenset[str] = frozenset()
     """Whole sources withdrawn, where a list of documents would be too long."""
+
+    def can_read(self, snapshot: Snapshot) -> bool:
+        """Whether vacuum has left everything in place that this pinned snapshot shows.
+
+        Conservative: a snapshot that excluded a revision below ``oldest_readable`` is refused too, because
+        what that revision closed may be gone.
+        """
+        settled = {number for number in snapshot.excluded if number < self.oldest_readable}
+        return snapshot.next_revision >= self.oldest_readable and settled <= self.snapshot.excluded
