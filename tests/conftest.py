@@ -1,0 +1,165 @@
+"""What holds for every test: a clean environment, no network but loopback, real servers or an honest skip."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from wellread.errors import ServerUnavailableError
+from wellread.testing.postgres_server import postgres_server
+
+KEPT = {"WELLREAD_CORPORA", "WELLREAD_FAIL_ON_MISSING_SERVER"}
+SCRUBBED_PREFIXES = ("WELLREAD_", "AWS_", "OPENAI_", "COHERE_", "CO_API_", "WEAVIATE_", "AIRFLOW_")
+PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
+MISSING_SERVER = "needs server:"
+
+settings.register_profile(
+    "house",
+    derandomize=True,  # one machine's red is every machine's red; `--hypothesis-profile=explore` looks further
+    deadline=None,  # timed assertions fail on busy machines and prove nothing
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1000)
+settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget this machine's settings before any test module is imported."""
+    for name in list(os.environ):
+        if name not in KEPT and (name.startswith(SCRUBBED_PREFIXES) or name.lower() in PROXIES):
+            del os.environ[name]
+    home = tempfile.mkdtemp(prefix="wellread-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ |= {
+        "WELLREAD_HOME": f"{home}/home",
+        "AIRFLOW_HOME": f"{home}/airflow",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "TZ": "UTC",
+    }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the torture tests to `make torture`."""
+    if "torture" in config.getoption("markexpr"):
+        return
+    long = [item for item in items if item.get_closest_marker("torture")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("torture")]
+
+
+def _missing_servers(session: pytest.Session) -> list[str]:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    reasons = (report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    return sorted({reason for reason in reasons if MISSING_SERVER in reason})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where every server must be there (CI), a test that missed one fails the session."""
+    missing = _missing_servers(session)
+    if not missing or os.environ.get("WELLREAD_FAIL_ON_MISSING_SERVER") != "1":
+        return
+    if exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line("")
+    reporter.write_sep("=", "FAILED: servers are missing (WELLREAD_FAIL_ON_MISSING_SERVER=1)", red=True)
+    for reason in missing:
+        reporter.write_line(reason)
+
+
+def _is_local(address: Any) -> bool:
+    """Unix sockets, loopback, and names for it; everything else is the network."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    if host in {"localhost", "", socket.gethostname()}:
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    return False
+
+
+class NetworkBlockedError(OSError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Refuse every connection of this process that leaves the machine, and every name look-up for one."""
+    patch = pytest.MonkeyPatch()
+    connect, connect_ex, send_to = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
+    look_up = socket.getaddrinfo
+
+    def refuse(address: Any) -> None:
+        if not _is_local(address):
+            raise NetworkBlockedError(f"tests talk to loopback only, not to {address!r}")
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        refuse(address)
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        refuse(address)
+        return connect_ex(self, address)
+
+    def checked_send_to(self: socket.socket, data: Any, *rest: Any) -> int:
+        refuse(rest[-1])
+        return send_to(self, data, *rest)
+
+    def checked_look_up(host: Any, *rest: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None:
+            refuse((name, 0))
+        return look_up(host, *rest, **named)
+
+    patch.setattr(socket.socket, "connect", checked_connect)
+    patch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+    patch.setattr(socket.socket, "sendto", checked_send_to)
+    patch.setattr(socket, "getaddrinfo", checked_look_up)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees another's ledger, keys or servers."""
+    monkeypatch.setenv("WELLREAD_HOME", str(tmp_path / "wellread-home"))
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of public document sets that WELLREAD_CORPORA names."""
+    folder = os.environ.get("WELLREAD_CORPORA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs the public document sets: set WELLREAD_CORPORA to their folder")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The SQLAlchemy URL of a real, empty Postgres that lives as long as this test process."""
+    with contextlib.ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres_server())
+        except ServerUnavailableError as error:
+            pytest.skip(f"{MISSING_SERVER} postgres ({error})")
+        yield url
