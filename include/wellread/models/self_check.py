@@ -50,7 +50,7 @@ def self_test(embedder: Embedder) -> float:
         raise ModelMismatchError(
             f"the stored vectors of {embedder.identity.model}",
             found=f"a cosine of {min(cosines):.6f} where {SELF_TEST_COSINE} is the least",
-            remedy="Delete the model's cache folder and run `make setup`; if it stays, this machine computes wrongly.",
+            remedy="Delete the model's cache folder and run `make setup` again; if it stays, report it.",
         )
     return min(cosines)
 
