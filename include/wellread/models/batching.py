@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from wellread.errors import DocumentError, SettingsError
+from wellread.errors import DocumentError, SettingsError, TransientError
 from wellread.models.protocol import Embedder, EmbedderLimits, EmbeddingKind, EmbeddingResult, Vectors
 from wellread.models.request_limits import refusal_of
 from wellread.models.self_check import CANARY_TEXT
@@ -81,8 +81,8 @@ def embed_many(
             while queue or flying:
                 while queue and len(flying) < embedder.limits.concurrency:
                     flying.add(pool.submit(work.request, queue.popleft()))
-                done, flying = wait(flying, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    flying.remove(future)  # One by one: an error in one must not hide its neighbours' answers.
                     queue.extendleft(_settle(future.result(), report, on_batch, work))
         except BaseException:
             work.stop.set()
@@ -143,7 +143,8 @@ class _Work:
         return 1
 
     def _sleep(self, seconds: float) -> None:
-        self.stop.wait(seconds)
+        if self.stop.wait(seconds):
+            raise TransientError("vectors", found="another request of this run failed", remedy="See its error.")
 
 
 def _sort_out(embedder: Embedder, texts: Sequence[str], report: EmbedReport) -> list[tuple[int, int]]:

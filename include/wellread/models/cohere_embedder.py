@@ -108,7 +108,6 @@ class CohereEmbedder:
             asked=self._asked,
             status=error.status_code or 500,
             message=str(message),
-            param="" if "text" in str(message).lower() or "input" not in str(message).lower() else "options",
             retry_after_seconds=retry_after_seconds(error.headers),
         ).as_error()
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wellread.errors import DocumentError, SettingsError
 from wellread.models.local_weights import LocalModelFiles, find_local_model
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult, Vectors
+from wellread.models.request_limits import refused
 from wellread.models.settings import LocalModelSettings, Pooling
+from wellread.models.tokenization import extra_missing, load_tokenizer, token_ids
 from wellread.models.vectors import unit_vectors
 from wellread.snapshots import ModelIdentity
 
@@ -84,14 +85,14 @@ class LocalEmbedder:
     def limits(self) -> EmbedderLimits:
         """A text may have as many tokens as fit beside the special ones and the longer prefix."""
         prefixes = (self._settings.document_prefix, self._settings.query_prefix)
-        special = self._counting_tokenizer.num_special_tokens_to_add(is_pair=False)
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         tokens = self._files.max_input_tokens - special - max(map(self.count_tokens, prefixes))
         count = self._settings.request_texts_count
         return EmbedderLimits(texts_per_request=count, tokens_per_request=count * tokens, tokens_per_text=tokens)
 
     def count_tokens(self, text: str) -> int:
         """The model's own tokens of ``text``, without special tokens. Exact."""
-        return len(_encode(self._counting_tokenizer, [text], special_tokens=False)[0]) if text else 0
+        return len(token_ids(self._tokenizer, [text], special_tokens=False)[0]) if text else 0
 
     def embed(self, texts: Sequence[str], *, kind: EmbeddingKind) -> EmbeddingResult:
         """Vectors of ``texts`` in their order. An input that does not fit is refused, never cut.
@@ -102,7 +103,7 @@ class LocalEmbedder:
         prefix = self._settings.document_prefix if kind == "document" else self._settings.query_prefix
         if not texts:
             return EmbeddingResult(np.zeros((0, self._dimensions), dtype=np.float32), 0, 0)
-        rows = _encode(self._tokenizer, [self._checked(text, prefix) for text in texts], special_tokens=True)
+        rows = token_ids(self._tokenizer, [self._checked(text, prefix) for text in texts], special_tokens=True)
         self._refuse_long(rows)
         raw = np.empty((len(rows), self._dimensions), dtype=np.float32)
         by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
@@ -118,13 +119,13 @@ class LocalEmbedder:
 
     def _checked(self, text: str, prefix: str) -> str:
         if not text.strip():
-            raise _refused("an empty input", cause="empty")
+            raise refused("an empty text", cause="empty")
         return prefix + text
 
     def _refuse_long(self, rows: Sequence[Sequence[int]]) -> None:
         longest = max(map(len, rows))
         if longest > self._files.max_input_tokens:
-            raise _refused(
+            raise refused(
                 f"an input of {longest} tokens where the model reads {self._files.max_input_tokens}",
                 cause="too_long",
             )
@@ -135,13 +136,7 @@ class LocalEmbedder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        # Without truncation: what the shipped file sets (128 tokens) would cut chunks without a word. We pad
-        # ourselves, and refuse what is too long.
-        return _load_tokenizer(self._files)
-
-    @property
-    def _counting_tokenizer(self) -> Tokenizer:
-        return self._tokenizer
+        return load_tokenizer(self._files.tokenizer)
 
     @cached_property
     def _dimensions(self) -> int:
@@ -189,33 +184,11 @@ def _pooled(hidden: Vectors, mask: npt.NDArray[np.int64], pooling: Pooling) -> n
     return np.asarray((hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9), dtype=np.float32)
 
 
-def _encode(tokenizer: Tokenizer, texts: Sequence[str], *, special_tokens: bool) -> list[list[int]]:
-    try:
-        encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=special_tokens)
-    except (TypeError, UnicodeError) as error:
-        raise _refused("an input that is no Unicode text (a lone surrogate)", cause="bad_text") from error
-    return [encoding.ids for encoding in encodings]
-
-
-def _load_tokenizer(files: LocalModelFiles) -> Tokenizer:
-    # The tokenizer's own thread pool does not survive a fork, and one core tokenises 100 times faster than
-    # the model reads.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise _extra_missing("tokenizers") from error
-    tokenizer = Tokenizer.from_file(str(files.tokenizer))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
 def _open_session(files: LocalModelFiles, *, threads: int) -> _Session:
     try:
         import onnxruntime
     except ImportError as error:
-        raise _extra_missing("onnxruntime") from error
+        raise extra_missing("onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -223,21 +196,3 @@ def _open_session(files: LocalModelFiles, *, threads: int) -> _Session:
     options.log_severity_level = 3
     session: _Session = onnxruntime.InferenceSession(str(files.graph), options, providers=["CPUExecutionProvider"])
     return session
-
-
-def _extra_missing(package: str) -> SettingsError:
-    return SettingsError(
-        "the local embedder",
-        found=f"package {package} is not installed",
-        remedy="Install wellread-airflow[local], or set another provider.",
-    )
-
-
-def _refused(found: str, *, cause: str) -> DocumentError:
-    return DocumentError(
-        _ASKED,
-        found=found,
-        remedy="Chunks must fit the embedder's limits: check the chunk settings, or the text itself.",
-        stage="embed",
-        cause=cause,
-    )

@@ -14,12 +14,14 @@ from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingRes
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 from wellread.models.request_limits import byte_bound, check_request
 from wellread.models.settings import OpenAIModelSettings
+from wellread.models.tokenization import load_tokenizer, token_ids
 from wellread.models.vectors import unit_vectors
 from wellread.snapshots import ModelIdentity
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
     from openai.types import CreateEmbeddingResponse
+    from tokenizers import Tokenizer
 
 
 class OpenAIEmbedder:
@@ -43,21 +45,24 @@ class OpenAIEmbedder:
             max_input_tokens=settings.tokens_per_text,
         )
 
-    @property
+    @cached_property
     def limits(self) -> EmbedderLimits:
         """The provider's bounds, less the longer prefix."""
         settings = self._settings
         prefix = max(self.count_tokens(settings.document_prefix), self.count_tokens(settings.query_prefix))
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=False) if self._tokenizer is not None else 0
         return EmbedderLimits(
             texts_per_request=settings.texts_per_request,
-            tokens_per_request=settings.tokens_per_request - prefix * settings.texts_per_request,
-            tokens_per_text=settings.tokens_per_text - prefix,
+            tokens_per_request=settings.tokens_per_request - (prefix + special) * settings.texts_per_request,
+            tokens_per_text=settings.tokens_per_text - prefix - special,
             concurrency=settings.concurrency,
         )
 
     def count_tokens(self, text: str) -> int:
-        """An upper bound: the UTF-8 bytes."""
-        return byte_bound(text)
+        """Exact with a ``tokenizer_file``, else an upper bound: the UTF-8 bytes."""
+        if self._tokenizer is None:
+            return byte_bound(text)
+        return len(token_ids(self._tokenizer, [text], special_tokens=False)[0])
 
     def embed(self, texts: Sequence[str], *, kind: EmbeddingKind) -> EmbeddingResult:
         """One request; the vectors of ``texts`` in their order, at unit length. See ``Embedder``."""
@@ -124,6 +129,11 @@ class OpenAIEmbedder:
                 remedy="Ask again; if it stays, look at the model server.",
             )
         return [by_index[index] for index in range(count)]
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer | None:
+        path = self._settings.tokenizer_file
+        return load_tokenizer(path) if path is not None else None
 
     @cached_property
     def _client(self) -> OpenAI:

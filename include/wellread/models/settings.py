@@ -48,7 +48,7 @@ class LocalModelSettings(_Frozen):
     max_input_tokens: int | None = Field(
         default=None,
         ge=8,
-        description="Tokens of one input, special ones included. None: what the folder declares; default model 256.",
+        description="Tokens of one input, special ones included. None: as the folder declares; the default: 256.",
     )
     pooling: Pooling | None = Field(
         default=None, description="How token vectors become one. None: what the folder declares, else mean."
@@ -86,6 +86,11 @@ class OpenAIModelSettings(_Frozen):
     )
     tokens_per_request: int = Field(default=300_000, ge=1, description="OpenAI's bound on the sum of a request.")
     tokens_per_text: int = Field(default=8192, ge=1, description="OpenAI's bound on one text.")
+    tokenizer_file: Path | None = Field(
+        default=None,
+        description="The model's tokenizer.json, for exact counts. None: a text's UTF-8 bytes, which no byte-level "
+        "vocabulary exceeds but which are too strict for models of 512 tokens.",
+    )
     concurrency: int = Field(default=4, ge=1, le=64, description="Requests in flight at once.")
     timeout_seconds: float = Field(
         default=60.0, gt=0, description="For one request; the SDK's own 600 s hide a stall."

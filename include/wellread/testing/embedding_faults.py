@@ -80,6 +80,7 @@ class ServerState:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._behaviour = Behaviour()
+        self._pending: deque[Fault | None] = deque()
         self._in_flight = 0
         self._clear()
 
@@ -127,7 +128,7 @@ class ServerState:
             self._counts["answered_count"] += 1
 
     def _clear(self) -> None:
-        self._pending: deque[Fault | None] = deque()
+        self._pending.clear()
         self._times_by_text: Counter[str] = Counter()
         names = ("requests_count", "answered_count", "texts_count", "tokens_count")
         self._counts = dict.fromkeys((*names, "texts_per_request_max", "concurrency_max"), 0)
