@@ -3,9 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wellread.questions import JobRow
+from wellread.documents import Passage
+from wellread.questions import JobRow, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """One question with everything that its answer depends on: frozen by the plan, never looked up again."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    """Best first, as retrieval ranked them; neighbours marked."""
+    term_weights: Mapping[str, float]
+    """The question's stems with their inverse frequencies in the collection."""
+    language: str = "en"
+    messages: tuple[Mapping[str, str], ...] = ()
+    """The rendered prompt (``role`` and ``content``) for a language model; empty for the extractive answerer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftClaim:
+    """A statement with quotes, before anybody has checked them."""
+
+    text: str
+    quotes: tuple[tuple[int, str], ...]
+    """Position of the passage in the request, from 0, and what is said to stand there."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDraft:
+    """An answer as its maker gave it."""
+
+    claims: tuple[DraftClaim, ...]
+    found: bool = True
+    """``False``: the maker says that the passages do not answer the question."""
+    refused: bool = False
+    """A model declined for reasons of its own."""
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = 0.0
+    """``None`` where the price is not known."""
+
+    @property
+    def text(self) -> str | None:
+        """The claims as one text, ``None`` where there are none."""
+        return " ".join(claim.text for claim in self.claims) or None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswererIdentity:
+    """Who answers, and how: part of every request key."""
+
+    protocol: str
+    """``extractive``, or the wire protocol of a language model."""
+    model: str
+    parameters: Mapping[str, object]
+    """Canonical JSON values only."""
+    schema: str | None = None
+    """SHA-256 of the schema that the response must follow."""
+
+
+class AnswerMaker(Protocol):
+    """Answers from frozen requests. What it does in ``respond`` may cost money, what ``read`` does never."""
+
+    @property
+    def identity(self) -> AnswererIdentity:
+        """Everything an answer depends on, besides the request."""
+
+    def key_material(self, request: AnswerRequest) -> object:
+        """The parts of the request that the response depends on, as canonical JSON values."""
+
+    def confidence(self, request: AnswerRequest) -> float:
+        """The calibrated probability that the passages answer the question; costs nothing."""
+
+    def respond(self, request: AnswerRequest) -> bytes:
+        """The raw response, stored before anybody reads it. Raises ``WellreadError``."""
+
+    def read(self, request: AnswerRequest, response: bytes) -> AnswerDraft:
+        """The response understood: a pure function. Raises ``WellreadError`` where it makes no sense."""
 
 
 class JobLedger(Protocol):

@@ -55,12 +55,12 @@ class AnsweringSettings(BaseModel):
     quotes: QuoteSettings = QuoteSettings()
     quote_policy: QuotePolicy = Field(
         default="drop",
-        description="What becomes of quotes that are not found: `drop` leaves them out, `flag` keeps them and marks "
-        "the row, `fail` gives no answer at all.",
+        description="What becomes of quotes that are not found: `drop` leaves them out, `flag` keeps them and "
+        "marks the row, `fail` gives no answer at all.",
     )
     calibration_path: Path | None = Field(
         default=None,
-        description="A calibration fitted on the collection's own golden questions; without it the one in the package.",
+        description="A calibration fitted on the collection's own golden questions; else the one in the package.",
     )
     least_confidence_ratio: float | None = Field(
         default=None,

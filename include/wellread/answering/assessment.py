@@ -1,0 +1,106 @@
+"""How well do these passages answer this question? Sentence scores, features and a probability."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wellread.answering.calibration import Calibration
+from wellread.answering.extraction import Candidate, ScoredSentence, candidate_sentences, score_sentences
+from wellread.answering.protocol import AnswerRequest
+from wellread.answering.settings import ExtractionSettings
+from wellread.documents import Passage
+from wellread.models.protocol import Embedder, EmbeddingKind, Vectors
+
+_REMEMBERED_VECTORS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What can be said about a question and its passages without a language model."""
+
+    sentences: tuple[ScoredSentence, ...]
+    features: Mapping[str, float]
+    confidence: float
+    """The calibrated probability that the passages answer the question."""
+
+
+def features_of(passages: Sequence[Passage], sentences: Sequence[ScoredSentence]) -> dict[str, float]:
+    """The features that a calibration may weigh: the best value of each score over passages or sentences."""
+    hits = [passage for passage in passages if passage.neighbour_of is None]
+    return {
+        "passage_cosine": max((passage.signals.get("cosine", 0.0) for passage in hits), default=0.0),
+        "proximity": max((passage.signals.get("proximity", 0.0) for passage in hits), default=0.0),
+        "sentence_cosine": max((sentence.cosine for sentence in sentences), default=0.0),
+        "coverage": max((sentence.coverage for sentence in sentences), default=0.0),
+    }
+
+
+class Assessor:
+    """Scores requests with an embedder and a calibration. Safe to share between threads."""
+
+    def __init__(self, embedder: Embedder, calibration: Calibration, settings: ExtractionSettings) -> None:
+        self._embedder = embedder
+        self._calibration = calibration
+        self._settings = settings
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def calibration(self) -> Calibration:
+        """The model behind ``confidence``."""
+        return self._calibration
+
+    def assess(self, request: AnswerRequest) -> Assessment:
+        """Score every candidate sentence of the request. A pure function but for the cache of vectors."""
+        candidates = candidate_sentences(request.passages, self._settings)
+        sentences = self._scored(request, candidates) if candidates else ()
+        features = features_of(request.passages, sentences)
+        return Assessment(sentences, features, round(self._calibration.probability(features), 6))
+
+    def _scored(self, request: AnswerRequest, candidates: Sequence[Candidate]) -> tuple[ScoredSentence, ...]:
+        question_vector = self._embed([request.question], kind="query")[0]
+        return score_sentences(
+            candidates,
+            request.passages,
+            question_vector=question_vector,
+            vectors=self._sentence_vectors([candidate.read_as for candidate in candidates]),
+            term_weights=request.term_weights,
+            language=request.language,
+            settings=self._settings,
+        )
+
+    def _sentence_vectors(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of sentences, remembered: questions about one collection meet the same passages again."""
+        with self._lock:
+            known = {text: self._vectors[text] for text in texts if text in self._vectors}
+        missing = list(dict.fromkeys(text for text in texts if text not in known))
+        if missing:
+            known.update(zip(missing, self._embed(missing, kind="document"), strict=True))
+        with self._lock:
+            for text in texts:
+                self._vectors[text] = known[text]
+                self._vectors.move_to_end(text)
+            while len(self._vectors) > _REMEMBERED_VECTORS:
+                self._vectors.popitem(last=False)
+        return np.stack([known[text] for text in texts])
+
+    def _embed(self, texts: Sequence[str], *, kind: EmbeddingKind) -> Vectors:
+        size = self._embedder.limits.texts_per_request
+        fitted = [self._fitted(text) for text in texts]
+        parts = [
+            self._embedder.embed(fitted[start : start + size], kind=kind).vectors
+            for start in range(0, len(fitted), size)
+        ]
+        return np.concatenate(parts)
+
+    def _fitted(self, text: str) -> str:
+        """The head of the text that the model can read; only very long sentences lose anything."""
+        limit = self._embedder.limits.tokens_per_text
+        while (count := self._embedder.count_tokens(text)) > limit:
+            text = text[: max(1, min(len(text) - 1, len(text) * limit // count))]
+        return text

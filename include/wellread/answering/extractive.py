@@ -1,0 +1,105 @@
+"""The answerer that needs no key: verbatim sentences of the best passages, and nothing else.
+
+It cannot say anything that no document says. It says ``extractive`` as its model in every row, and costs no token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+from wellread.answering.assessment import Assessment, Assessor
+from wellread.answering.extraction import choose_sentences, in_document_order
+from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
+from wellread.answering.settings import ExtractionSettings
+from wellread.documents import Passage
+from wellread.errors import SystemicError
+from wellread.identities import canonical_json, sha256_text
+from wellread.snapshots import ModelIdentity
+
+EXTRACTIVE = "extractive"
+_CODE_VERSION = "1"
+"""Raised whenever the same request would give another answer than before."""
+
+
+class Evidence(Protocol):
+    """What answering reads of a retrieval result."""
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """Best first."""
+
+    @property
+    def term_weights(self) -> Mapping[str, float]:
+        """The question's stems with their inverse frequencies."""
+
+
+class ExtractiveAnswerer:
+    """Answers with up to three sentences, each its own quote."""
+
+    def __init__(self, assessor: Assessor, settings: ExtractionSettings, *, model: ModelIdentity) -> None:
+        self._assessor = assessor
+        self._settings = settings
+        self._identity = AnswererIdentity(
+            protocol=EXTRACTIVE,
+            model=EXTRACTIVE,
+            parameters={
+                "code_version": _CODE_VERSION,
+                "settings": settings.model_dump(mode="json"),
+                "embedder": model.as_dict(),
+            },
+        )
+
+    @property
+    def identity(self) -> AnswererIdentity:
+        """The settings, and the model that compares sentences."""
+        return self._identity
+
+    def key_material(self, request: AnswerRequest) -> object:
+        """The question and its passages with their scores: sentences are chosen by them."""
+        return {
+            "question": request.question,
+            "language": request.language,
+            "passages": [
+                [str(passage.chunk_key), sha256_text(passage.text), passage.neighbour_of, round(passage.score, 6)]
+                for passage in request.passages
+            ],
+            "term_weights": {term: round(weight, 6) for term, weight in request.term_weights.items()},
+        }
+
+    def assess(self, request: AnswerRequest) -> Assessment:
+        """The scores behind an answer."""
+        return self._assessor.assess(request)
+
+    def confidence(self, request: AnswerRequest) -> float:
+        """The calibrated probability that the passages answer the question."""
+        return self._assessor.assess(request).confidence
+
+    def respond(self, request: AnswerRequest) -> bytes:
+        """The chosen spans as JSON: ``{"sentences": [[passage index, start, end], ...]}``, in document order."""
+        chosen = choose_sentences(self._assessor.assess(request).sentences, self._settings)
+        ordered = in_document_order(chosen, request.passages)
+        spans = [[one.candidate.passage_index, one.candidate.start, one.candidate.end] for one in ordered]
+        return canonical_json({"sentences": spans}).encode("utf-8")
+
+    def read(self, request: AnswerRequest, response: bytes) -> AnswerDraft:
+        """The spans as claims, each quoting itself. Raises ``SystemicError`` for a damaged response."""
+        try:
+            spans = json.loads(response)["sentences"]
+            claims = []
+            for index, start, end in spans:
+                text = request.passages[index].text[start:end]
+                claims.append(DraftClaim(text=text, quotes=((index, text),)))
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise SystemicError(
+                "read a stored extractive response",
+                found=f"it does not fit its request ({error!r})",
+                remedy="Delete the stored response; the question is then answered again.",
+            ) from error
+        return AnswerDraft(claims=tuple(claims), found=bool(claims))
+
+    def answer(self, question: str, evidence: Evidence) -> AnswerDraft:
+        """The draft for one question and its retrieval result, without gate and check: for evaluation."""
+        request = AnswerRequest(question, tuple(evidence.passages), evidence.term_weights)
+        return self.read(request, self.respond(request))
