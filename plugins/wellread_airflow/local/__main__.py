@@ -1,0 +1,59 @@
+"""``python -m wellread_airflow.local up|down|status``: what `make up` and `make down` run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wellread.errors import WellreadError
+from wellread_airflow.local.environment import ADMIN, password_file
+from wellread_airflow.local.service import describe_airflow, start_airflow, stop_airflow
+from wellread_airflow.local.settings import LocalAirflowSettings
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _up(settings: LocalAirflowSettings) -> int:
+    state = start_airflow(settings, report=_say)
+    _say(f"Airflow is up: {state.url}")
+    _say(f"Log in as {ADMIN}; the password is in {password_file(settings)}")
+    _say("Stop it with `make down`.")
+    return 0
+
+
+def _down(settings: LocalAirflowSettings) -> int:
+    count = stop_airflow(settings)
+    _say(f"Stopped Airflow ({count} processes)." if count else "Airflow was not running.")
+    return 0
+
+
+def _status(settings: LocalAirflowSettings) -> int:
+    found = describe_airflow(settings)
+    _say(json.dumps(found, indent=2))
+    return 0 if found.get("health") == "healthy" else 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 done, 1 failed with the reason on standard error, 3 from ``status`` when nothing healthy runs."""
+    parser = argparse.ArgumentParser(prog="python -m wellread_airflow.local", description=__doc__)
+    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("--port", type=int, help="loopback port; default 8080, or a free one if that is taken")
+    parser.add_argument("--repository", type=Path, help="folder with dags and plugins; default: here")
+    options = parser.parse_args(arguments)
+    commands = {"up": _up, "down": _down, "status": _status}
+    try:
+        settings = LocalAirflowSettings.from_environment(port=options.port, repository=options.repository)
+        return commands[options.command](settings)
+    except WellreadError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""`make up` and `make down`: healthy, on loopback only, private, and gone without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[3]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    home: Path
+
+    def run(self, *arguments: str, expected: int = 0) -> str:
+        environment = os.environ | {"WELLREAD_HOME": str(self.home)}
+        command = [sys.executable, "-m", "wellread_airflow.local", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+        assert done.returncode == expected, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def status(self, *, expected: int = 0) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.run("status", expected=expected))
+        return body
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of this user that names our home, however it was started."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                environment = process.environ()
+            except psutil.Error:
+                continue
+            if environment.get("WELLREAD_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        return found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    launcher = Launcher(tmp_path_factory.mktemp("local-airflow"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    launcher.run("up", "--port", str(port))
+    yield launcher
+    launcher.run("down")
+
+
+def test_all_four_components_are_healthy(running: Launcher) -> None:
+    status = running.status()
+    assert status["health"] == "healthy"
+    assert set(status["components"]) == {"api-server", "scheduler", "dag-processor", "triggerer"}
+    assert all(status["components"].values())
+
+
+def test_the_generated_password_logs_in_and_another_one_does_not(running: Launcher) -> None:
+    url = running.status()["url"]
+    [(name, password)] = json.loads((running.home / "airflow" / "passwords.json").read_text()).items()
+
+    def token_status(secret: str) -> int:
+        body = json.dumps({"username": name, "password": secret}).encode()
+        request = urllib.request.Request(f"{url}/auth/token", body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert token_status(password) == 201
+    assert token_status(password + "x") == 401
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{url}/api/v2/dags")
+
+
+def test_secrets_can_be_read_by_their_owner_only(running: Launcher) -> None:
+    for name in ("passwords.json", "secrets.json", "processes.json"):
+        mode = stat.S_IMODE((running.home / "airflow" / name).stat().st_mode)
+        assert mode == 0o600, name
+
+
+def test_airflow_listens_on_loopback_only(running: Launcher) -> None:
+    state = json.loads((running.home / "airflow" / "processes.json").read_text())
+    listening = [
+        connection.laddr.ip
+        for entry in state["processes"]
+        for process in [psutil.Process(entry["pid"]), *psutil.Process(entry["pid"]).children(recursive=True)]
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_second_up_finds_the_first(running: Launcher) -> None:
+    before = running.status()
+    assert "runs already" in running.run("up")
+    assert running.status()["url"] == before["url"]
+
+
+def test_down_ends_every_process_even_after_a_component_was_killed(running: Launcher) -> None:
+    state = json.loads((running.home / "airflow" / "processes.json").read_text())
+    scheduler = next(entry for entry in state["processes"] if entry["name"] == "scheduler")
+    assert len(running.processes()) >= 4
+    os.kill(scheduler["pid"], signal.SIGKILL)  # its children live on, without a parent
+    running.run("down")
+    assert running.processes() == []
+    assert running.status(expected=3) == {"running": False}
+    assert "not running" in running.run("down")
