@@ -47,7 +47,7 @@ class Assessor:
         self._embedder = embedder
         self._calibration = calibration
         self._settings = settings
-        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._vectors: OrderedDict[tuple[EmbeddingKind, str], Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -63,28 +63,27 @@ class Assessor:
         return Assessment(sentences, features, round(self._calibration.probability(features), 6))
 
     def _scored(self, request: AnswerRequest, candidates: Sequence[Candidate]) -> tuple[ScoredSentence, ...]:
-        question_vector = self._embed([request.question], kind="query")[0]
         return score_sentences(
             candidates,
             request.passages,
-            question_vector=question_vector,
-            vectors=self._sentence_vectors([candidate.read_as for candidate in candidates]),
+            question_vector=self._known_vectors([request.question], kind="query")[0],
+            vectors=self._known_vectors([candidate.read_as for candidate in candidates], kind="document"),
             term_weights=request.term_weights,
             language=request.language,
             settings=self._settings,
         )
 
-    def _sentence_vectors(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of sentences, remembered: questions about one collection meet the same passages again."""
+    def _known_vectors(self, texts: Sequence[str], *, kind: EmbeddingKind) -> Vectors:
+        """Vectors of texts, remembered: questions about one collection meet the same passages again."""
         with self._lock:
-            known = {text: self._vectors[text] for text in texts if text in self._vectors}
+            known = {text: self._vectors[kind, text] for text in texts if (kind, text) in self._vectors}
         missing = list(dict.fromkeys(text for text in texts if text not in known))
         if missing:
-            known.update(zip(missing, self._embed(missing, kind="document"), strict=True))
+            known.update(zip(missing, self._embed(missing, kind=kind), strict=True))
         with self._lock:
             for text in texts:
-                self._vectors[text] = known[text]
-                self._vectors.move_to_end(text)
+                self._vectors[kind, text] = known[text]
+                self._vectors.move_to_end((kind, text))
             while len(self._vectors) > _REMEMBERED_VECTORS:
                 self._vectors.popitem(last=False)
         return np.stack([known[text] for text in texts])

@@ -56,6 +56,10 @@ class ExtractiveAnswerer:
         """The settings, and the model that compares sentences."""
         return self._identity
 
+    def prepare(self, request: AnswerRequest) -> AnswerRequest:
+        """The request as it is: there is no prompt."""
+        return request
+
     def key_material(self, request: AnswerRequest) -> object:
         """The question and its passages with their scores: sentences are chosen by them."""
         return {

@@ -72,6 +72,9 @@ class AnswerMaker(Protocol):
     def identity(self) -> AnswererIdentity:
         """Everything an answer depends on, besides the request."""
 
+    def prepare(self, request: AnswerRequest) -> AnswerRequest:
+        """The request with its messages rendered: by the plan, and again where passages were withdrawn."""
+
     def key_material(self, request: AnswerRequest) -> object:
         """The parts of the request that the response depends on, as canonical JSON values."""
 
