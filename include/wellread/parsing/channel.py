@@ -1,0 +1,72 @@
+"""Frames over a local socket: between the pool, the warm parent process and its workers.
+
+Everything that comes back from a worker is JSON, never pickle: a hostile document that takes a worker over
+gains nothing in the process that reads its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+
+from wellread.documents import Element, ParsedDocument
+
+HEADER = struct.Struct("!Q")
+
+
+def send_frame(connection: socket.socket, payload: bytes) -> None:
+    """Sends one length-prefixed frame."""
+    connection.sendall(HEADER.pack(len(payload)))
+    connection.sendall(payload)
+
+
+def receive_frame(connection: socket.socket) -> bytes | None:
+    """The next frame, or ``None`` when the other end is gone."""
+    header = _receive_exactly(connection, HEADER.size)
+    if header is None:
+        return None
+    (length,) = HEADER.unpack(header)
+    return _receive_exactly(connection, length)
+
+
+def _receive_exactly(connection: socket.socket, length: int) -> bytes | None:
+    received = bytearray()
+    while len(received) < length:
+        try:
+            block = connection.recv(min(length - len(received), 1 << 20))
+        except ConnectionError:
+            return None
+        if not block:
+            return None
+        received += block
+    return bytes(received)
+
+
+def pack_document(document: ParsedDocument) -> bytes:
+    """A parsed document as JSON, with lone surrogates escaped."""
+    elements = [[e.kind, e.text, e.page, e.level, e.header_rows] for e in document.elements]
+    value = {
+        "media_type": document.media_type,
+        "elements": elements,
+        "title": document.title,
+        "language": document.language,
+        "encoding": document.encoding,
+        "page_count": document.page_count,
+        "warnings": list(document.warnings),
+    }
+    return json.dumps({"document": value}).encode("ascii")
+
+
+def unpack_document(value: dict[str, object]) -> ParsedDocument:
+    """The document that :func:`pack_document` packed."""
+    fields = dict(value)
+    rows = fields.pop("elements")
+    warnings = fields.pop("warnings")
+    assert isinstance(rows, list)
+    assert isinstance(warnings, list)
+    elements = tuple(
+        Element(kind=kind, text=text, page=page, level=level, header_rows=header_rows)
+        for kind, text, page, level, header_rows in rows
+    )
+    return ParsedDocument(elements=elements, warnings=tuple(warnings), **fields)  # type: ignore[arg-type]  # our own JSON

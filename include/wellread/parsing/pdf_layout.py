@@ -1,0 +1,196 @@
+"""From the lines of pages to paragraphs, headings and running headers: pure functions."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+from wellread.documents import Element
+from wellread.parsing.pdf_lines import Line
+
+EDGE_LINES = 4
+MIN_FURNITURE_PAGES = 3
+MAX_PITCH_RATIO = 1.35
+MAX_SIZE_RATIO = 1.15
+HEADING_SIZE_RATIO = 1.12
+MAX_HEADING_WORDS = 18
+MAX_DISORDER_RATIO = 0.3
+SHORT_LINE_RATIO = 0.12
+MAX_LEVELS = 6
+ITEM_START = re.compile(r"^([•●▪◦‣–—*·]\s|\(?[0-9]{1,3}(\.[0-9]{1,3})*[.)]\s|\(?[a-zA-Z][.)]\s|\([ivxlc]{1,5}\)\s)")
+BULLET_START = re.compile(r"^[•●▪◦‣*·]\s")
+SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*$")
+DIGITS = re.compile(r"[0-9]+|\b[ivxl]{1,6}\b")
+
+
+def find_furniture(pages: Sequence[Sequence[Line]], *, page_ratio: float) -> frozenset[Line]:
+    """Lines at the head or foot of their page that stand on at least ``page_ratio`` of all pages.
+
+    Numbers count as equal, so that "Page 3 of 9" repeats. Fewer than three pages have no furniture.
+    """
+    if len(pages) < MIN_FURNITURE_PAGES:
+        return frozenset()
+    edges = [_edge_lines(lines) for lines in pages]
+    counts = Counter(shape for lines in edges for shape in {_shape(line) for line in lines})
+    needed = max(MIN_FURNITURE_PAGES, page_ratio * len(pages))
+    return frozenset(line for lines in edges for line in lines if counts[_shape(line)] >= needed)
+
+
+def _edge_lines(lines: Sequence[Line]) -> list[Line]:
+    by_height = sorted(lines, key=lambda line: -line.bottom)
+    return by_height if len(lines) <= 2 * EDGE_LINES else by_height[:EDGE_LINES] + by_height[-EDGE_LINES:]
+
+
+def _shape(line: Line) -> str:
+    return DIGITS.sub("#", " ".join(line.text.lower().split()))
+
+
+def reading_order(lines: Sequence[Line]) -> list[Line]:
+    """The lines as a person reads them: the page's own order, unless it often jumps upwards in a column."""
+    if len(lines) < 3:
+        return list(lines)
+    jumps = sum(1 for a, b in itertools.pairwise(lines) if b.bottom > a.top and _overlap(a, b))
+    if jumps / len(lines) <= MAX_DISORDER_RATIO:
+        return list(lines)
+    gutter = _gutter(lines)
+    return sorted(lines, key=lambda line: (gutter is not None and line.left >= gutter, -line.bottom, line.left))
+
+
+def _overlap(one: Line, other: Line) -> bool:
+    return min(one.right, other.right) > max(one.left, other.left)
+
+
+def _gutter(lines: Sequence[Line]) -> float | None:
+    """Where a right column begins, if hardly a line crosses the middle of the page."""
+    left, right = min(line.left for line in lines), max(line.right for line in lines)
+    middle = (left + right) / 2
+    crossing = sum(1 for line in lines if line.left < middle - 10 and line.right > middle + 10)
+    return middle - 10 if crossing <= 0.1 * len(lines) else None
+
+
+def body_elements(pages: Sequence[Sequence[Line]], furniture: frozenset[Line]) -> list[Element]:
+    """Paragraphs, list items and headings of all pages, each page's furniture after its body."""
+    bodies = [reading_order([line for line in lines if line not in furniture]) for lines in pages]
+    body_size = _body_size(bodies)
+    pitch = _usual_pitch(bodies)
+    levels = _heading_sizes(bodies, body_size)
+    elements: list[Element] = []
+    carried: list[Line] = []
+    for lines, body in zip(pages, bodies, strict=True):
+        paragraphs = _paragraphs(body, pitch)
+        if carried and paragraphs and _goes_on(carried, paragraphs[0]):
+            paragraphs[0] = carried + paragraphs[0]
+        elif carried:
+            elements.append(_element(carried, body_size, levels))
+        carried = paragraphs.pop() if paragraphs else []
+        elements.extend(_element(paragraph, body_size, levels) for paragraph in paragraphs)
+        elements.extend(
+            Element(kind="page_furniture", text=line.text, page=line.page) for line in lines if line in furniture
+        )
+    if carried:
+        elements.append(_element(carried, body_size, levels))
+    return elements
+
+
+def _goes_on(before: list[Line], after: list[Line]) -> bool:
+    return not SENTENCE_END.search(before[-1].text) and after[0].text[:1].islower()
+
+
+def _paragraphs(lines: Sequence[Line], pitch: float) -> list[list[Line]]:
+    if not lines:
+        return []
+    right_edge = _right_edge(lines)
+    paragraphs = [[lines[0]]]
+    for line in lines[1:]:
+        if _same_paragraph(paragraphs[-1], line, pitch, right_edge):
+            paragraphs[-1].append(line)
+        else:
+            paragraphs.append([line])
+    return paragraphs
+
+
+def _same_paragraph(paragraph: list[Line], line: Line, pitch: float, right_edge: float) -> bool:
+    last = paragraph[-1]
+    step = last.bottom - line.bottom
+    if abs(step) < 0.3 * last.size:  # the same baseline: the rest of the line, or the next cell of a row
+        return True
+    if step < 0 or step > MAX_PITCH_RATIO * max(pitch, min(last.size, line.size)):
+        return False
+    if max(last.size, line.size) > MAX_SIZE_RATIO * max(min(last.size, line.size), 0.1) or last.bold != line.bold:
+        return False
+    if ITEM_START.match(line.text) and (SENTENCE_END.search(last.text) or BULLET_START.match(line.text)):
+        return False
+    return not _ended_early(last, line, right_edge)
+
+
+def _ended_early(last: Line, line: Line, right_edge: float) -> bool:
+    """Whether the next line's first word would have fitted behind the last one: then the break was meant."""
+    room = right_edge - last.right
+    char_width = (line.right - line.left) / max(1, len(line.text))
+    first_word = line.text.split(maxsplit=1)[0]
+    needed = (len(first_word) + 2) * char_width
+    margin = SHORT_LINE_RATIO * (right_edge - min(last.left, line.left))
+    return room > max(needed, margin)
+
+
+def _right_edge(lines: Sequence[Line]) -> float:
+    edges = sorted(line.right for line in lines)
+    return edges[int(0.9 * (len(edges) - 1))]
+
+
+def _usual_pitch(bodies: Sequence[Sequence[Line]]) -> float:
+    steps = [
+        a.bottom - b.bottom
+        for body in bodies
+        for a, b in itertools.pairwise(body)
+        if 0.5 * a.size < a.bottom - b.bottom < 4 * a.size
+    ]
+    return statistics.median_low(steps) if steps else 0.0
+
+
+def _body_size(bodies: Sequence[Sequence[Line]]) -> float:
+    weights: Counter[float] = Counter()
+    for body in bodies:
+        for line in body:
+            weights[round(line.size, 1)] += len(line.text)
+    return weights.most_common(1)[0][0] if weights else 0.0
+
+
+def _heading_sizes(bodies: Sequence[Sequence[Line]], body_size: float) -> list[float]:
+    sizes = {
+        float(round(line.size)) for body in bodies for line in body if line.size > HEADING_SIZE_RATIO * body_size
+    }
+    return sorted(sizes, reverse=True)[: MAX_LEVELS - 1]
+
+
+def _element(paragraph: list[Line], body_size: float, levels: list[float]) -> Element:
+    text = join_lines([line.text for line in paragraph])
+    page = paragraph[0].page
+    level = _level(paragraph, text, body_size, levels)
+    if level is not None:
+        return Element(kind="heading", text=text, page=page, level=level)
+    return Element(kind="list_item" if BULLET_START.match(text) else "paragraph", text=text, page=page)
+
+
+def _level(paragraph: list[Line], text: str, body_size: float, levels: list[float]) -> int | None:
+    if len(paragraph) > 3 or len(text.split()) > MAX_HEADING_WORDS or not any(char.isalpha() for char in text):
+        return None
+    size = max(line.size for line in paragraph)
+    if size > HEADING_SIZE_RATIO * body_size and not text.endswith((".", ",", ";")):
+        return next((index for index, known in enumerate(levels, 1) if size >= known - 0.5), len(levels) + 1)
+    if all(line.bold for line in paragraph) and len(text) > 2 and not text.endswith((",", ";")):
+        return len(levels) + 1
+    return None
+
+
+def join_lines(lines: Sequence[str]) -> str:
+    """One paragraph: lines joined by a space, but by a line break after a hyphen, which cleaning may mend."""
+    joined = ""
+    for line in lines:
+        if joined:
+            joined += "\n" if joined.endswith(("-", "\u00ad")) else " "
+        joined += line
+    return joined
