@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from wellread.errors import SettingsError
 from wellread.models.local_weights import LocalModelFiles, find_local_model
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult, Vectors
 from wellread.models.request_limits import refused
@@ -194,5 +195,15 @@ def _open_session(files: LocalModelFiles, *, threads: int) -> _Session:
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
-    session: _Session = onnxruntime.InferenceSession(str(files.graph), options, providers=["CPUExecutionProvider"])
+    try:
+        session: _Session = onnxruntime.InferenceSession(
+            str(files.graph), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        # onnxruntime's errors share no base below Exception; all of them mean that this file cannot be run.
+        raise SettingsError(
+            f"the model in {files.graph}",
+            found=str(error),
+            remedy="Export the model again.",
+        ) from error
     return session
