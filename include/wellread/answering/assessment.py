@@ -13,7 +13,6 @@ from wellread.answering.calibration import Calibration
 from wellread.answering.extraction import Candidate, ScoredSentence, candidate_sentences, score_sentences
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import ExtractionSettings
-from wellread.documents import Passage
 from wellread.models.protocol import Embedder, EmbeddingKind, Vectors
 
 _REMEMBERED_VECTORS = 20_000
@@ -29,14 +28,12 @@ class Assessment:
     """The calibrated probability that the passages answer the question."""
 
 
-def features_of(passages: Sequence[Passage], sentences: Sequence[ScoredSentence]) -> dict[str, float]:
-    """The features that a calibration may weigh: the best value of each score over passages or sentences."""
-    hits = [passage for passage in passages if passage.neighbour_of is None]
+def features_of(request: AnswerRequest, sentences: Sequence[ScoredSentence]) -> dict[str, float]:
+    """What a calibration may weigh: the signals of the retrieval, and the best scores of sentences."""
     return {
-        "passage_cosine": max((passage.signals.get("cosine", 0.0) for passage in hits), default=0.0),
-        "proximity": max((passage.signals.get("proximity", 0.0) for passage in hits), default=0.0),
+        **request.features,
         "sentence_cosine": max((sentence.cosine for sentence in sentences), default=0.0),
-        "coverage": max((sentence.coverage for sentence in sentences), default=0.0),
+        "sentence_coverage": max((sentence.coverage for sentence in sentences), default=0.0),
     }
 
 
@@ -59,7 +56,7 @@ class Assessor:
         """Score every candidate sentence of the request. A pure function but for the cache of vectors."""
         candidates = candidate_sentences(request.passages, self._settings)
         sentences = self._scored(request, candidates) if candidates else ()
-        features = features_of(request.passages, sentences)
+        features = features_of(request, sentences)
         return Assessment(sentences, features, round(self._calibration.probability(features), 6))
 
     def _scored(self, request: AnswerRequest, candidates: Sequence[Candidate]) -> tuple[ScoredSentence, ...]:

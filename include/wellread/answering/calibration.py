@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wellread.errors import SettingsError
 
-FEATURES = ("passage_cosine", "sentence_cosine", "proximity", "coverage")
+FEATURES = ("top_cosine", "sentence_cosine", "best_proximity", "sentence_coverage")
 """What the default calibration looks at: see ``wellread.answering.assessment.features_of``."""
 
 _PACKAGED = "calibration_default.json"

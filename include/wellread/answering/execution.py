@@ -1,10 +1,10 @@
 """Executing a frozen plan, row by row, so that nothing is paid twice.
 
-For each row, in order: an earlier final answer stands; an invalid row says so; too little confidence ends the row at no
-cost; a stored response (of this row or of another with the same request key) is read again; only then something
-is sent. The raw response is stored before it is read. Whatever happens to a row, it ends in one of the closed
-states; only what stops every row (a refused key, an empty account, an unreachable server) stops the job, which
-is then resumed by running it again.
+For each row, in order: an earlier final answer stands; an invalid row says so; too little confidence ends
+the row at no cost; a stored response (of this row or of another with the same request key) is read again; only
+then something is sent. The raw response is stored before it is read. Whatever happens to a row, it ends in one
+of the closed states; only what stops every row (a refused key, an empty account, an unreachable server) stops
+the job, which is then resumed by running it again.
 """
 
 from __future__ import annotations
@@ -202,8 +202,9 @@ def row_to_ledger(row: AnswerRow, planned: PlannedRow) -> str:
     data = answer_row_as_dict(row)
     data["passages"] = []
     if planned.request is not None:
-        kept = {passage.rank for passage in row.passages}
-        data["passages"] = [passage.rank for passage in planned.request.passages if passage.rank in kept]
+        kept = {passage.chunk_key for passage in row.passages}
+        positions = enumerate(planned.request.passages)
+        data["passages"] = [position for position, passage in positions if passage.chunk_key in kept]
     return canonical_json(data)
 
 
@@ -211,7 +212,7 @@ def row_from_ledger(text: str, planned: PlannedRow) -> AnswerRow:
     """The inverse of :func:`row_to_ledger`. Raises ``SystemicError`` where the ledger holds something else."""
     try:
         data = json.loads(text)
-        ranks = set(data.pop("passages"))
+        positions = set(data.pop("passages"))
         row = answer_row_from_dict({**data, "passages": []})
     except (ValueError, KeyError, TypeError) as error:
         raise SystemicError(
@@ -220,4 +221,4 @@ def row_from_ledger(text: str, planned: PlannedRow) -> AnswerRow:
             remedy="The ledger was written by another version: plan the job again.",
         ) from error
     passages = planned.request.passages if planned.request is not None else ()
-    return dataclasses.replace(row, passages=tuple(passage for passage in passages if passage.rank in ranks))
+    return dataclasses.replace(row, passages=tuple(passages[index] for index in sorted(positions)))

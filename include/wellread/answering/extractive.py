@@ -5,34 +5,22 @@ It cannot say anything that no document says. It says ``extractive`` as its mode
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Protocol
 
 from wellread.answering.assessment import Assessment, Assessor
 from wellread.answering.extraction import choose_sentences, in_document_order
+from wellread.answering.plans import request_of
 from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
 from wellread.answering.settings import ExtractionSettings
-from wellread.documents import Passage
-from wellread.errors import SystemicError
+from wellread.errors import DocumentError
 from wellread.identities import canonical_json, sha256_text
+from wellread.retrieval.results import RetrievalResult
 from wellread.snapshots import ModelIdentity
 
 EXTRACTIVE = "extractive"
 _CODE_VERSION = "1"
 """Raised whenever the same request would give another answer than before."""
-
-
-class Evidence(Protocol):
-    """What answering reads of a retrieval result."""
-
-    @property
-    def passages(self) -> tuple[Passage, ...]:
-        """Best first."""
-
-    @property
-    def term_weights(self) -> Mapping[str, float]:
-        """The question's stems with their inverse frequencies."""
 
 
 class ExtractiveAnswerer:
@@ -64,6 +52,7 @@ class ExtractiveAnswerer:
         """The question and its passages with their scores: sentences are chosen by them."""
         return {
             "question": request.question,
+            "focus": request.focus,
             "language": request.language,
             "passages": [
                 [str(passage.chunk_key), sha256_text(passage.text), passage.neighbour_of, round(passage.score, 6)]
@@ -88,7 +77,7 @@ class ExtractiveAnswerer:
         return canonical_json({"sentences": spans}).encode("utf-8")
 
     def read(self, request: AnswerRequest, response: bytes) -> AnswerDraft:
-        """The spans as claims, each quoting itself. Raises ``SystemicError`` for a damaged response."""
+        """The spans as claims, each quoting itself. Raises ``DocumentError`` for a damaged response."""
         try:
             spans = json.loads(response)["sentences"]
             claims = []
@@ -96,14 +85,16 @@ class ExtractiveAnswerer:
                 text = request.passages[index].text[start:end]
                 claims.append(DraftClaim(text=text, quotes=((index, text),)))
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise SystemicError(
+            raise DocumentError(
                 "read a stored extractive response",
                 found=f"it does not fit its request ({error!r})",
                 remedy="Delete the stored response; the question is then answered again.",
+                stage="answer",
+                cause="malformed_response",
             ) from error
         return AnswerDraft(claims=tuple(claims), found=bool(claims))
 
-    def answer(self, question: str, evidence: Evidence) -> AnswerDraft:
+    def answer(self, question: str, result: RetrievalResult) -> AnswerDraft:
         """The draft for one question and its retrieval result, without gate and check: for evaluation."""
-        request = AnswerRequest(question, tuple(evidence.passages), evidence.term_weights)
+        request = dataclasses.replace(request_of(result), question=question)
         return self.read(request, self.respond(request))
