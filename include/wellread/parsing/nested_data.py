@@ -59,7 +59,7 @@ def read_xml(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 -
         name = etree.QName(node).localname
         words = " ".join("".join(node.xpath("text()")).split())
         if words:
-            title = title or (words if name.lower() in TITLE_KEYS else None)
+            title = title or (words if name.lower() in TITLE_KEYS and not words.isdigit() else None)
             elements.append(Element(kind="paragraph", text=words))
     return Reading(elements, title=title, warnings=warnings)
 
@@ -98,7 +98,7 @@ def _leaves(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
         for child in value:
             yield from _leaves(child, path, depth + 1)
     else:
-        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield path, value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False)
 
 
 def _record_table(value: object) -> Element | None:

@@ -11,6 +11,8 @@ from wellread.parsing.settings import ParsingSettings
 
 BULLET = re.compile(r"^\s*([-*+•‣◦–]|\(?[0-9]{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
 BLANK_LINES = re.compile(r"\n[ \t\f\x0b]*\n\s*|\f+")
+UNDERLINE = re.compile(r"^([=\-~^*#+])\1{2,}$")
+TITLE_FIELD = re.compile(r"^Title:[ \t]*(\S.*)$", re.MULTILINE)
 MAX_TITLE_CHARS = 120
 MAX_TITLE_WORDS = 16
 
@@ -23,12 +25,22 @@ def read_plain(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001
 
 def plain_elements(text: str) -> list[Element]:
     """The paragraphs and list items of a text."""
-    return [element for block in BLANK_LINES.split(text) for element in _elements_of_block(block.strip("\n"))]
+    marks: list[str] = []
+    elements: list[Element] = []
+    for block in BLANK_LINES.split(text):
+        lines = [line.rstrip() for line in block.split("\n") if line.strip()]
+        if len(lines) > 1 and UNDERLINE.match(lines[1]) and len(lines[1]) >= len(lines[0].strip()) - 1:
+            if lines[1][0] not in marks:
+                marks.append(lines[1][0])
+            level = min(marks.index(lines[1][0]) + 1, 6)
+            elements.append(Element(kind="heading", text=lines[0].strip(), level=level))
+            lines = lines[2:]
+        elements.extend(_elements_of_block(lines))
+    return elements
 
 
-def _elements_of_block(block: str) -> list[Element]:
+def _elements_of_block(lines: list[str]) -> list[Element]:
     """One paragraph, or the items of a list with their continuation lines."""
-    lines = [line.rstrip() for line in block.split("\n") if line.strip()]
     if not lines:
         return []
     starts = [index for index, line in enumerate(lines) if BULLET.match(line)]
@@ -46,6 +58,9 @@ def _opening_title(elements: list[Element]) -> str | None:
     if len(elements) < 2:
         return None
     first = elements[0].text
+    field = TITLE_FIELD.search(first)
+    if field is not None:
+        return field.group(1)
     if "\n" in first or len(first) > MAX_TITLE_CHARS or len(first.split()) > MAX_TITLE_WORDS:
         return None
     return None if first.rstrip().endswith((".", ",", ";", ":")) else first

@@ -12,8 +12,8 @@ from wellread.parsing import media_types
 from wellread.parsing.archives import check_archive
 from wellread.parsing.causes import UnreadableError
 from wellread.parsing.languages import detect_language
+from wellread.parsing.office_parts import with_usual_parts
 from wellread.parsing.settings import ParsingSettings
-from wellread.parsing.strict_office import as_transitional
 from wellread.parsing.text_decoding import DecodedText
 
 TITLE_CHARS = 300
@@ -93,7 +93,7 @@ def _read(content: bytes, identified: media_types.Identified, settings: ParsingS
     media_type = identified.media_type
     if media_type in ARCHIVE_TYPES:
         check_archive(content, settings)
-        content = as_transitional(content)
+        content = with_usual_parts(content)
     if media_type in BYTES_READERS:
         bytes_reader = cast("BytesReader", _reader(BYTES_READERS[media_type]))
         return bytes_reader(content, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 from wellread.documents import Element
@@ -33,6 +34,7 @@ PHRASE_ALIASES = ("font", "ins", "del", "acronym", "nobr", "label", "output", "r
 """Unstructured would end the paragraph at these."""
 MAX_DEPTH = 120
 """Unstructured's parser is recursive: deeper pages are flattened instead."""
+MIN_HEADING_CHARS = 10
 MIN_KEPT_RATIO = 0.25
 MIN_MAIN_RATIO = 0.4
 MAX_CELL_CHARS = 2_000
@@ -46,10 +48,12 @@ def read_web_page(text: str, settings: ParsingSettings) -> Reading:
 
 def read_html(text: str, *, main_content_only: bool) -> Reading:
     """The visible content in reading order, with the page's title."""
-    root = _parsed(text)
-    title = " ".join(root.xpath("string(//title)").split()) or None
+    root, truncated = _parsed(text)
+    title = _title(root)
     body = root if root.tag == "body" else root.find("body")
     body = root if body is None else body
+    if truncated:
+        return Reading(_streamed(text), title=title, warnings=("nested too deeply: the structure was left out",))
     _drop_unseen(body)
     if _depth(body) > MAX_DEPTH:
         return Reading(_flattened(body), title=title, warnings=("nested too deeply: the structure was left out",))
@@ -57,16 +61,51 @@ def read_html(text: str, *, main_content_only: bool) -> Reading:
     return Reading(elements, title=title)
 
 
-def _parsed(text: str) -> Any:
+def _title(root: Any) -> str | None:
+    """The page's title, without the site's name where the first heading shows what that is."""
+    title = " ".join(root.xpath("string(//title)").split())
+    heading = " ".join(root.xpath("string(//h1)").split())
+    if len(heading) >= MIN_HEADING_CHARS and title.startswith(heading):
+        return heading
+    return title or None
+
+
+def _parsed(text: str) -> tuple[Any, bool]:
+    """The tree, and whether libxml2 gave up on its depth."""
     from lxml import etree, html
 
     parser = html.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True
     )
     try:
-        return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        root = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError as error:
         raise UnreadableError("no_elements", f"an HTML page without content ({error})") from error
+    return root, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+
+
+def _streamed(text: str) -> list[Element]:
+    """The text between the tags, read without building a tree."""
+    collector = _TextCollector()
+    collector.feed(text)
+    return [Element(kind="paragraph", text=piece) for piece in collector.pieces]
+
+
+class _TextCollector(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base's name
+        self._unseen += tag in UNSEEN_TAGS
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unseen = max(0, self._unseen - (tag in UNSEEN_TAGS))
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen and data.strip():
+            self.pieces.append(" ".join(data.split()))
 
 
 def _drop_unseen(body: Any) -> None:
