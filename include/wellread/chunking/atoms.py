@@ -14,7 +14,7 @@ Span = tuple[int, int]
 
 _CLAUSE_END = re.compile(r"[;:,，、；：،؛](?=\s)\s*|[，、；：]|\s[-–—]\s")
 _PIECE = re.compile(r"\S{1,32}\s*")
-_CONTEXT_CHARS = 24
+_KEY_CHARS = 40
 _WINDOW_PIECES = 6
 _PIECES_AT_MOST = 20
 
@@ -28,6 +28,8 @@ class Atom:
     end_char: int
     """Exclusive; no white space at either end."""
     words: int
+    key: int
+    """Hash of its beginning, from which the reward of a cut before it is drawn."""
     rank: int = 0
     """How good a place its beginning is for a cut: 0 inside a paragraph, 1 a paragraph, 2 a heading."""
     page: int | None = None
@@ -36,15 +38,13 @@ class Atom:
     """A heading or table header: it stays with what follows."""
 
 
-def cut_key(text: str, position: int) -> int:
-    """A hash of the few characters around ``position``: equal places have equal keys in every version of a text.
+def cut_key(text: str, start: int) -> int:
+    """A hash (32 bits) of the line that begins at ``start``: equal beginnings have equal keys in every version.
 
-    Only the surroundings count, so an edit leaves the keys of all other places, and of the ends of the edited
-    sentence, as they are.
+    Only the first characters count, so most edits leave every key as it is.
     """
-    before = text[max(0, position - _CONTEXT_CHARS) : position].rstrip()
-    after = text[position : position + _CONTEXT_CHARS]
-    mixed = zlib.crc32(f"{before}\n{after}".encode("utf-8", "surrogatepass"))
+    beginning = text[start : start + _KEY_CHARS].partition("\n")[0]
+    mixed = zlib.crc32(beginning.encode("utf-8", "surrogatepass"))
     return (mixed * 0x9E3779B1 + 0x7F4A7C15) & 0xFFFFFFFF
 
 

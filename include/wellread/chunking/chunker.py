@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from wellread.chunking.atoms import Atom, cut_key, halves
+from wellread.chunking.atoms import Atom, halves
+from wellread.chunking.continuity import kept_places
 from wellread.chunking.partition import partition
 from wellread.chunking.runs import Run, build_runs
 from wellread.chunking.settings import ChunkingSettings
@@ -28,13 +29,22 @@ def signature(settings: ChunkingSettings) -> str:
 
 
 def chunk(
-    cleaned: CleanedDocument, settings: ChunkingSettings, *, count_tokens: TokenCounter, max_tokens: int
+    cleaned: CleanedDocument,
+    settings: ChunkingSettings,
+    *,
+    count_tokens: TokenCounter,
+    max_tokens: int,
+    previous: Sequence[Chunk] = (),
 ) -> tuple[Chunk, ...]:
     """The chunks of a document, in order, without overlap; between their spans there is only white space.
 
     No chunk holds more than ``settings.max_words`` words, and no embedding input more than ``max_tokens`` as
     ``count_tokens`` counts (special tokens are the caller's to subtract). Raises ``SettingsError`` where
     ``max_tokens`` leaves no room for text.
+
+    ``previous`` are the chunks of the version before, if there is one: their cuts are kept where they can be, so
+    that an edit changes the chunks beside it and no others. Without it the result depends on the content alone,
+    and an edit now and then moves a few cuts more.
     """
     if max_tokens < _LEAST_TOKENS:
         raise SettingsError(
@@ -42,38 +52,37 @@ def chunk(
             found=f"less than {_LEAST_TOKENS} tokens leave no room for text",
             remedy="Choose an embedding model with a longer input",
         )
-    fitter = _Fitter(cleaned, settings, count_tokens, max_tokens)
-    return tuple(part for run in build_runs(cleaned, settings) for part in fitter.chunks(run))
+    runs = build_runs(cleaned, settings)
+    kept = kept_places([atom for run in runs for atom in run.atoms], previous)
+    fitter = _Fitter(cleaned, settings, count_tokens, max_tokens, kept)
+    return tuple(part for run in runs for part in fitter.chunks(run))
 
 
 class _Fitter:
     """Cuts runs and makes sure that each part fits the embedder."""
 
     def __init__(
-        self, cleaned: CleanedDocument, settings: ChunkingSettings, count_tokens: TokenCounter, max_tokens: int
+        self,
+        cleaned: CleanedDocument,
+        settings: ChunkingSettings,
+        count_tokens: TokenCounter,
+        max_tokens: int,
+        kept: frozenset[int],
     ) -> None:
         self._cleaned = cleaned
         self._settings = settings
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
+        self._kept = kept
         self._title = self._prefix(cleaned.title or "") if settings.embed_title else ""
 
     def chunks(self, run: Run) -> Iterator[Chunk]:
         header_words = count_words(run.header) if run.header else 0
         start = 0
-        for end in self._cuts(run.atoms, self._settings.max_words - header_words):
+        room = self._settings.max_words - header_words
+        for end in partition(run.atoms, max_words=room, kept=self._kept):
             yield from self._fit(run, run.atoms[start:end])
             start = end
-
-    def _cuts(self, atoms: Sequence[Atom], max_words: int) -> list[int]:
-        text = self._cleaned.text
-        return partition(
-            [atom.words for atom in atoms],
-            [cut_key(text, atom.start_char) for atom in atoms],
-            [atom.rank for atom in atoms],
-            [atom.leads for atom in atoms],
-            max_words=max_words,
-        )
 
     def _fit(self, run: Run, atoms: Sequence[Atom]) -> Iterator[Chunk]:
         made = self._make(run, atoms)

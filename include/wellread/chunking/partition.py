@@ -1,40 +1,126 @@
-"""Where to cut a run of atoms, so that an edit moves few cuts."""
+"""Where to cut a run of atoms, so that chunks are nearly full and an edit moves few cuts.
+
+Filling chunks from the left moves every later cut when a sentence comes or goes. Here each place carries a
+reward drawn from the hash of the words that follow it, and the cheapest arrangement wins: strongly rewarded
+places are cut whatever stands before them, so arrangements of two versions of a text soon meet again. Rewards
+are exponentially distributed up to a ceiling: of the distributions tried (uniform, powers of an exponential,
+peaks only, strict priority) it moved the fewest cuts at a mean of 90 words in 120.
+
+Content alone cannot promise a bound at that size, so places where the version before was cut may be given too:
+they are rewarded above all others, and an edit then moves only the cuts beside it.
+
+*Fences* make the locality certain. A place whose hash is the most rewarded within ``FENCE_WORDS`` on both sides is
+always cut, and the stretches between fences are arranged on their own. So whether a place is cut depends on
+nothing but the atoms of its stretch and those within ``FENCE_WORDS`` of it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-NOISE = 0.35
-_LEAD_COST = 4.0
-_RANK_BONUS = (0.0, 0.15, 0.5)
+from wellread.chunking.atoms import Atom
+
+FENCE_WORDS = 600
+
+_HASH_SPAN = 2.0**32
+_REWARD_AT_MOST = 2.5
+_REWARD_WEIGHT = 0.58
+# A paragraph's beginning is a better place than one inside it, a heading better still.
+_RANK_REWARD = (0.0, 0.1, 0.2)
+_KEPT_REWARD = 3.0
+_LEAD_COST = 9.0
 
 
-def partition(
-    words: Sequence[int], keys: Sequence[int], ranks: Sequence[int], leads: Sequence[bool], *, max_words: int
-) -> list[int]:
-    """The ends (exclusive indices) of the parts."""
-    count = len(words)
-    best = [0.0] * (count + 1)
-    back = [0] * (count + 1)
-    for end in range(1, count + 1):
-        size = 0
-        least = None
-        for start in range(end - 1, -1, -1):
-            size += words[start]
-            if size > max_words and start < end - 1:
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """The atoms in the only form that arranging needs."""
+
+    words: list[int]
+    rewards: list[float]
+    """Of a cut before each atom."""
+    heights: list[float]
+    """What fences are chosen by: no ceiling, so that two are hardly ever equal, and no memory."""
+
+
+def partition(atoms: Sequence[Atom], *, max_words: int, kept: AbstractSet[int] = frozenset()) -> list[int]:
+    """The ends (exclusive indices) of the parts of ``atoms``, in order. ``kept``: see above.
+
+    A part holds at most ``max_words`` words, unless it is a single atom. A heading is never the end of a part
+    if anything follows that fits beside it. Time: linear in the atoms, times the atoms that fit in one part.
+    """
+    heights = [_height(atom, before) for atom, before in zip(atoms, [None, *atoms], strict=False)]
+    measures = _Measures(
+        words=[atom.words for atom in atoms],
+        rewards=[_reward(atom, height, kept) for atom, height in zip(atoms, heights, strict=True)],
+        heights=heights,
+    )
+    ends: list[int] = []
+    start = 0
+    for fence in [*_fences(measures), len(atoms)]:
+        ends.extend(_arrange(measures, start, fence, max_words))
+        start = fence
+    return ends
+
+
+def _height(atom: Atom, before: Atom | None) -> float:
+    if before is not None and before.leads:
+        return -_LEAD_COST
+    return -math.log((atom.key + 1) / _HASH_SPAN) * _REWARD_WEIGHT + _RANK_REWARD[atom.rank]
+
+
+def _reward(atom: Atom, height: float, kept: AbstractSet[int]) -> float:
+    reward = min(height, _REWARD_AT_MOST * _REWARD_WEIGHT + _RANK_REWARD[atom.rank])
+    return reward + _KEPT_REWARD if atom.start_char in kept else reward
+
+
+def _fences(measures: _Measures) -> list[int]:
+    """Indices that are higher than all others within ``FENCE_WORDS`` on both sides; equal ones fence nothing."""
+    words, heights = measures.words, measures.heights
+    clear_before = _is_peak(words, heights)
+    clear_after = _is_peak([*words[-2::-1], 0], heights[::-1])[::-1]
+    return [index for index in range(1, len(words)) if clear_before[index] and clear_after[index]]
+
+
+def _is_peak(distances: Sequence[int], heights: Sequence[float]) -> list[bool]:
+    """For each index whether it is higher than all that stand within ``FENCE_WORDS`` before it.
+
+    ``distances[i]``: words from place ``i`` to place ``i + 1`` in the order given.
+    """
+    peaks: list[bool] = []
+    higher: list[tuple[float, int]] = []  # falling heights with their positions: a monotonic stack
+    position = 0
+    for distance, height in zip(distances, heights, strict=True):
+        while higher and higher[-1][0] < height:
+            higher.pop()
+        peaks.append(not higher or position - higher[-1][1] > FENCE_WORDS)
+        higher.append((height, position))
+        position += distance
+    return peaks
+
+
+def _arrange(measures: _Measures, first: int, last: int, max_words: int) -> list[int]:
+    """The cheapest ends of the parts of ``first`` to ``last``, by dynamic programming."""
+    words, rewards = measures.words, measures.rewards
+    least = [0.0] * (last - first + 1)
+    begins = [first] * (last - first + 1)
+    for end in range(first + 1, last + 1):
+        size, begin, cheapest = 0, end, math.inf
+        while begin > first:
+            begin -= 1
+            size += words[begin]
+            if size > max_words and begin < end - 1:
                 break
-            cost = best[start] + 1.0 + (1 - min(size, max_words) / max_words) ** 2
-            if least is None or cost < least:
-                least, back[end] = cost, start
-        assert least is not None
-        if end < count:
-            least += NOISE * keys[end] / 4294967296 - _RANK_BONUS[ranks[end]]
-            if leads[end - 1]:
-                least += _LEAD_COST
-        best[end] = least
+            room = 1.0 - size / max_words if size < max_words else 0.0
+            cost = least[begin - first] + 1.0 + room * room
+            if cost < cheapest:
+                cheapest, begins[end - first] = cost, begin
+        least[end - first] = cheapest - (rewards[end] if end < last else 0.0)
     ends = []
-    end = count
-    while end:
+    end = last
+    while end > first:
         ends.append(end)
-        end = back[end]
+        end = begins[end - first]
     return ends[::-1]

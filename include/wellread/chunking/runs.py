@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wellread.chunking.atoms import Atom, Span, line_spans, sentence_spans
+from wellread.chunking.atoms import Atom, Span, cut_key, line_spans, sentence_spans
 from wellread.chunking.settings import ChunkingSettings
 from wellread.chunking.words import count_words
 from wellread.documents import CleanedDocument, Element
@@ -81,7 +81,7 @@ def _table_run(text: str, element: Element, span: Span, path: tuple[str, ...], s
         header, header_end = "", span[0]
     run = Run("table", header=header)
     if header:
-        run.atoms.append(Atom(span[0], header_end, 0, page=element.page, headings=path, leads=True))
+        run.atoms.append(Atom(span[0], header_end, 0, 0, page=element.page, headings=path, leads=True))
     room = settings.max_words - count_words(header) if header else settings.max_words
     run.atoms.extend(
         _atom(text, line, element, path) for line in line_spans(text, header_end, span[1], max_words=room)
@@ -106,4 +106,6 @@ def _atom(
     text: str, span: Span, element: Element, path: tuple[str, ...], *, rank: int = 0, leads: bool = False
 ) -> Atom:
     words = count_words(text[span[0] : span[1]])
-    return Atom(span[0], span[1], words, rank=rank, page=element.page, headings=path, leads=leads)
+    return Atom(
+        span[0], span[1], words, cut_key(text, span[0]), rank=rank, page=element.page, headings=path, leads=leads
+    )
