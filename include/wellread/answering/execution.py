@@ -126,6 +126,11 @@ class RowExecutor:
             columns=row.question.columns,
         )
 
+    def unanswerable(self, row: PlannedRow) -> AnswerRow:
+        """The final row of a question that could not even be asked."""
+        problem = row.problem or {}
+        return self.failed(row, "invalid" if problem.get("cause") == "empty" else "error", problem)
+
     def allowed(self, request: AnswerRequest, withdrawn: Withdrawn) -> AnswerRequest:
         """The request without passages of withdrawn documents; the same object where there are none."""
         gone = frozenset(index for index, passage in enumerate(request.passages) if withdrawn.has(passage))
@@ -146,15 +151,14 @@ class JobRun:
     artifacts: ArtifactStore
     executor: RowExecutor
     withdrawn: Withdrawn = NOTHING_WITHDRAWN
-    known: Mapping[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
     """Stored responses by request key."""
     sent_count: int = 0
 
     def execute(self, row: PlannedRow, state: JobRow) -> AnswerRow:
         """One row to its end. Raises only what would stop every other row too."""
         if row.request is None:
-            problem = row.problem or {}
-            return self.executor.failed(row, "invalid" if problem.get("cause") == "empty" else "error", problem)
+            return self.executor.unanswerable(row)
         try:
             return self._answer(row, row.request, state)
         except DocumentError as error:
@@ -194,6 +198,7 @@ class JobRun:
         reference = self.artifacts.put(RESPONSES, response)
         if is_planned:  # a response to fewer passages must never be found under the key of the whole request
             self.ledger.record_responses(self.job_id, token=self.token, references={row.question.id: reference})
+            self.known[state.request_key] = reference
         return response
 
 
