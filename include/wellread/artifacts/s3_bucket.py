@@ -17,7 +17,7 @@ _THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout"}
 class S3Artifacts:
     """An ``ArtifactStore`` in S3 or anything that speaks it. Safe for many writers: names follow from content."""
 
-    def __init__(self, client: Any, *, bucket: str, prefix: str = "") -> None:  # noqa: ANN401 - boto3 classes exist only at run time
+    def __init__(self, client: Any, *, bucket: str, prefix: str = "") -> None:
         """``client`` is a boto3 S3 client whose own retries are off; it stays the caller's to close."""
         self._client = client
         self._bucket = bucket

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 
@@ -27,18 +26,13 @@ def read_consistent(
         descriptor = _open(path, flags, natural_key)
         if descriptor is None:
             return None
-        with io.FileIO(descriptor, "rb") as file:
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                return None
-            if before.st_size > max_bytes:
-                raise too_large(natural_key, max_bytes=max_bytes)
-            try:
-                content = _read_limited(file, natural_key, max_bytes=max_bytes)
-            except OSError as error:
-                raise _typed(error, natural_key) from error
-            after = os.fstat(descriptor)
-        if _version(before) == _version(after) and len(content) == after.st_size:
+        try:
+            content, is_one_version = _read_once(descriptor, natural_key, max_bytes=max_bytes)
+        except OSError as error:
+            raise _typed(error, natural_key) from error
+        finally:
+            os.close(descriptor)
+        if is_one_version:
             return content
     raise TransientError(
         f"to read {natural_key!r}",
@@ -60,11 +54,23 @@ def _version(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _read_limited(file: io.RawIOBase, natural_key: str, *, max_bytes: int) -> bytes:
+def _read_once(descriptor: int, natural_key: str, *, max_bytes: int) -> tuple[bytes | None, bool]:
+    """The content (``None``: not a regular file), and whether the file stayed as it was meanwhile."""
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        return None, True
+    if before.st_size > max_bytes:
+        raise too_large(natural_key, max_bytes=max_bytes)
+    content = _read_limited(descriptor, natural_key, max_bytes=max_bytes)
+    after = os.fstat(descriptor)
+    return content, _version(before) == _version(after) and len(content) == after.st_size
+
+
+def _read_limited(descriptor: int, natural_key: str, *, max_bytes: int) -> bytes:
     blocks: list[bytes] = []
     read_bytes = 0
     while read_bytes <= max_bytes:
-        block = file.read(_BLOCK_BYTES)
+        block = os.read(descriptor, _BLOCK_BYTES)
         if not block:
             return b"".join(blocks)
         blocks.append(block)

@@ -15,7 +15,7 @@ from wellread.sources.settings import SourceSettings
 def open_source(
     declaration: SourceDeclaration,
     *,
-    s3_client: Any = None,  # noqa: ANN401 - boto3 makes its client classes at run time
+    s3_client: Any = None,
     settings: SourceSettings | None = None,
 ) -> Source:
     """The source of a declaration. Nothing is read yet.

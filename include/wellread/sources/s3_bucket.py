@@ -30,7 +30,7 @@ class S3Source:
         self,
         declaration: SourceDeclaration,
         *,
-        client: Any,  # noqa: ANN401 - boto3 makes its client classes at run time
+        client: Any,
         settings: SourceSettings | None = None,
     ) -> None:
         """``client`` comes from ``build_s3_client`` and stays the caller's to close."""

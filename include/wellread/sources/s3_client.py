@@ -49,7 +49,7 @@ def build_s3_client(
     secret_access_key: str | None = None,
     session_token: str | None = None,
     settings: SourceSettings | None = None,
-) -> Any:  # noqa: ANN401 - boto3 makes its client classes at run time
+) -> Any:
     """A boto3 S3 client for AWS or any compatible endpoint; without keys, boto3's own order of credentials.
 
     boto's retries are off: there is one retry layer, ours. Checksums are sent only where S3 requires them,
