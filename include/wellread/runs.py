@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal[
     "unchanged",
@@ -87,8 +87,58 @@ class BalanceSheet:
     holds: tuple[Mapping[str, object], ...] = ()
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def empty(cls, source: str, collection: str) -> BalanceSheet:
+        """Of a run that found nothing to do and nothing to say."""
+        return cls(
+            source=source,
+            collection=collection,
+            revision=None,
+            published=False,
+            listed=0,
+            outcomes={},
+            parsed=0,
+            chunks_inserted=0,
+            chunks_kept=0,
+            chunks_closed=0,
+            embeddings_computed=0,
+            embeddings_reused=0,
+            index_writes=0,
+            seconds=0.0,
+            peak_memory_bytes=0,
+        )
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> BalanceSheet:
+        """The inverse of :meth:`as_dict`."""
+        documents, chunks, embeddings = value["documents"], value["chunks"], value["embeddings"]
+        return cls(
+            source=value["source"],
+            collection=value["collection"],
+            revision=value["revision"],
+            published=value["published"],
+            listed=documents["listed"],
+            outcomes={name: documents[name] for name in OUTCOMES if documents[name]},
+            parsed=value["parsed"],
+            chunks_inserted=chunks["inserted"],
+            chunks_kept=chunks["kept"],
+            chunks_closed=chunks["closed"],
+            embeddings_computed=embeddings["computed"],
+            embeddings_reused=embeddings["reused"],
+            index_writes=value["index_writes"],
+            seconds=value["seconds"],
+            peak_memory_bytes=value["peak_memory_bytes"],
+            problems=tuple(value["problems"]),
+            holds=tuple(value["holds"]),
+            notes=tuple(value["notes"]),
+        )
+
+    def with_note(self, note: str) -> BalanceSheet:
+        """The same sheet with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
     def as_dict(self) -> dict[str, object]:
-        """The JSON of design section 5."""
+        """The JSON that ``wellread ingest --json`` prints."""
         documents: dict[str, int] = {"listed": self.listed}
         documents.update({name: self.outcomes.get(name, 0) for name in OUTCOMES})
         return {

@@ -1,0 +1,100 @@
+"""Keep ledger and store together: create a collection, compare both, write heads from the outbox."""
+
+from __future__ import annotations
+
+from wellread.errors import EpochMismatchError, ModelMismatchError
+from wellread.indexing.parts import Parts
+from wellread.ledger import revisions
+from wellread.ledger.revisions import CollectionRow
+from wellread.snapshots import Head, Projection
+
+
+def prepare_collection(parts: Parts, collection: str) -> Projection:
+    """The live projection, created where there is none, and proven to belong to this ledger.
+
+    Raises ``EpochMismatchError`` if ledger or store were restored or replaced, ``ModelMismatchError`` if the
+    collection was embedded with another model.
+    """
+    head = parts.store.read_head(collection)
+    with parts.ledger.reading() as reading:
+        row = revisions.find_collection(reading, collection)
+    if row is None:
+        _require_unused(collection, head)
+        with parts.ledger.transaction() as tx:
+            if revisions.find_collection(tx, collection) is None:
+                revisions.create_collection(tx, collection, parts.embedder.identity, next_revision=1)
+        with parts.ledger.reading() as reading:
+            row = revisions.find_collection(reading, collection)
+    assert row is not None
+    with parts.ledger.reading() as reading:
+        projection = revisions.live_projection(reading, collection)
+    _require_model(parts, projection)
+    _require_same_history(row, projection, head)
+    if row.acknowledged_seq == 0 or parts.store.projection_exists(projection):
+        parts.store.create_projection(projection)
+    else:
+        raise _store_lost(collection, "its physical collections are gone")
+    return projection
+
+
+def _require_unused(collection: str, head: Head | None) -> None:
+    if head is None:
+        return
+    raise EpochMismatchError(
+        f"create the collection {collection!r}",
+        found=f"Weaviate holds one of this name (head {head.seq}) that this ledger does not know",
+        remedy="Use the WELLREAD_HOME (or ledger) that made it, another --collection, or delete it in Weaviate.",
+    )
+
+
+def _require_model(parts: Parts, projection: Projection) -> None:
+    asked, stored = parts.embedder.identity, projection.model
+    if asked != stored:
+        raise ModelMismatchError(
+            f"write to the collection {projection.collection!r} with {asked.provider} {asked.model}",
+            found=f"its vectors come from {stored.provider} {stored.model} (revision {stored.revision[:12]}, "
+            f"{stored.dimensions} dimensions); the configured one is revision {asked.revision[:12]}, "
+            f"{asked.dimensions} dimensions",
+            remedy="Configure the model that built it, or use another --collection for the new model.",
+        )
+
+
+def _require_same_history(row: CollectionRow, projection: Projection, head: Head | None) -> None:
+    if head is None:
+        if row.acknowledged_seq == 0:
+            return
+        raise _store_lost(row.name, "its head is gone")
+    if head.projection.store_epoch != projection.store_epoch:
+        raise EpochMismatchError(
+            f"use the collection {row.name!r}",
+            found="the store's copy was made by another ledger",
+            remedy="Point this WELLREAD_HOME at the store it belongs to.",
+        )
+    if head.seq > row.head_seq:
+        raise EpochMismatchError(
+            f"use the collection {row.name!r}",
+            found=f"the store is at head {head.seq}, the ledger only at {row.head_seq}: the ledger was restored",
+            remedy="Restore the ledger's newest backup; an older ledger must not write over a newer store.",
+        )
+    if head.seq < row.acknowledged_seq:
+        raise _store_lost(row.name, f"its head {head.seq} is older than the acknowledged {row.acknowledged_seq}")
+
+
+def _store_lost(collection: str, what: str) -> EpochMismatchError:
+    return EpochMismatchError(
+        f"use the collection {collection!r}",
+        found=f"the store was emptied or restored: {what}",
+        remedy="Restore the store's newest backup, or ingest into a new --collection: cached vectors cost nothing.",
+    )
+
+
+def flush_heads(parts: Parts, collection: str) -> Head | None:
+    """Write the newest head if the store does not have it yet. Part of every run, so a crash heals at the next."""
+    with parts.ledger.reading() as reading:
+        head = revisions.pending_head(reading, collection)
+    if head is None:
+        return None
+    parts.store.write_head(head)
+    with parts.ledger.transaction() as tx:
+        revisions.acknowledge_head(tx, collection, head.seq)
+    return head

@@ -1,0 +1,66 @@
+"""What ingestion works with, handed in by whoever composes it (``wellread.workspace``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wellread.artifacts.protocol import ArtifactStore
+from wellread.chunking.settings import ChunkingSettings
+from wellread.cleaning.settings import CleaningSettings
+from wellread.documents import ParsedDocument
+from wellread.identities import sha256_json
+from wellread.indexing.settings import IndexingSettings
+from wellread.ledger.database import Ledger
+from wellread.models.protocol import Embedder
+from wellread.quality.settings import QualitySettings
+from wellread.retries import RetrySettings
+from wellread.runs import DocumentStatistics
+from wellread.stores.protocol import VectorStore
+from wellread.telemetry.progress import Progress
+
+
+class Parser(Protocol):
+    """Bytes to elements, somewhere where a bad document does no harm."""
+
+    def submit(self, content: bytes, natural_key: str) -> Future[ParsedDocument]:
+        """Parse soon. The future raises ``DocumentError`` for a document that cannot be read."""
+
+
+class QualityGate(Protocol):
+    """The run-level check: raises ``QualityError`` where the run must not be paid for."""
+
+    def __call__(self, rows: Sequence[DocumentStatistics], *, report_folder: Path | None) -> str | None:
+        """Check the statistics of all documents of a run; returns the address of the report, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The composed parts of one deployment."""
+
+    ledger: Ledger
+    store: VectorStore
+    artifacts: ArtifactStore
+    embedder: Embedder
+    parser: Parser
+    parse_signature: str
+    quality_gate: QualityGate
+    terms_of: Callable[[str, str], Iterable[str]]
+    """Distinct stems of (text, language), as retrieval counts them."""
+    settings: IndexingSettings
+    cleaning: CleaningSettings
+    chunking: ChunkingSettings
+    quality: QualitySettings
+    retry: RetrySettings
+    lease_seconds: float
+    progress: Progress
+    reports: Path | None = None
+    """Where quality reports (Data Docs) are written."""
+
+    @property
+    def model_hash(self) -> str:
+        """The hash of the embedding model's whole identity."""
+        return sha256_json(self.embedder.identity.as_dict())

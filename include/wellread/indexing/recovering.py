@@ -1,0 +1,163 @@
+"""What every run does first: clean up after runs that died, and audit what the store acknowledged last."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from wellread.errors import LeaseHeldError
+from wellread.indexing.heads import flush_heads
+from wellread.indexing.loading import delete_rows
+from wellread.indexing.parts import Parts
+from wellread.indexing.plans import lease_name
+from wellread.indexing.restoring import audit_and_heal
+from wellread.indexing.writing import close_exactly, patch_exactly
+from wellread.ledger import leases, revisions, run_records
+from wellread.ledger import objects as ledger_objects
+from wellread.ledger.objects import ObjectRow
+from wellread.ledger.revisions import RevisionRow
+from wellread.snapshots import OPEN, Projection
+from wellread.stores.protocol import ObjectKind, StoredObject
+
+_KINDS: tuple[ObjectKind, ...] = ("chunks", "versions")
+
+
+def abandon_open(parts: Parts, collection: str, source_id: str) -> list[int]:
+    """Give up what a dead run of this source left open. The caller holds the source's lease."""
+    given_up = []
+    with parts.ledger.reading() as reading:
+        left_open = revisions.revisions_in_state(reading, collection, ["open"], source_id=source_id)
+    for revision in left_open:
+        with parts.ledger.transaction() as tx:
+            revisions.abandon_revision(tx, collection, revision.number)
+            run_records.drop_staged(tx, collection, revision.number)
+            run_records.finish_run(tx, revision.run_id, state="failed", report={"abandoned": True})
+        given_up.append(revision.number)
+    return given_up
+
+
+def clean_abandoned(parts: Parts, projection: Projection, source_id: str) -> None:
+    """Delete what abandoned revisions opened, reopen what they closed. The caller holds the source's lease.
+
+    No snapshot can tell the difference: they exclude the revision. Its number leaves the excluded ones after
+    two clean audits, far enough apart that no call of the dead run can still arrive.
+    """
+    collection = projection.collection
+    with parts.ledger.reading() as reading:
+        abandoned = revisions.revisions_in_state(reading, collection, ["abandoned"], source_id=source_id)
+    settled = False
+    for revision in abandoned:
+        settled |= _clean(parts, projection, revision)
+    if settled:
+        with parts.ledger.transaction() as tx:
+            revisions.append_head(tx, collection)
+    flush_heads(parts, collection)
+
+
+def _clean(parts: Parts, projection: Projection, revision: RevisionRow) -> bool:
+    """Undo one abandoned revision; returns whether it is settled now."""
+    with parts.ledger.reading() as reading:
+        opened = ledger_objects.opened_by(reading, projection, revision.number)
+        closed = ledger_objects.closed_by(reading, projection, revision.number)
+    delete_rows(parts, projection, opened)
+    _reopen(parts, projection, closed)
+    is_clean = not opened and not closed
+    for kind in _KINDS:
+        strays = parts.store.objects_of_revision(projection, kind, revision.number)
+        is_clean = is_clean and not strays
+        _undo_strays(parts, projection, kind, revision.number, strays)
+    with parts.ledger.transaction() as tx:
+        if not is_clean:
+            revisions.reset_clean_audit(tx, projection.collection, revision.number)
+            return False
+        return revisions.note_clean_audit(
+            tx, projection.collection, revision.number, apart_seconds=parts.settings.longest_call_seconds
+        )
+
+
+def _reopen(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> None:
+    for kind in _KINDS:
+        close_exactly(parts, projection, kind, [row.object_id for row in rows if row.kind == kind], OPEN)
+    if rows:
+        with parts.ledger.transaction() as tx:
+            ledger_objects.set_rev_to(tx, projection, [row.object_id for row in rows], OPEN)
+
+
+def _undo_strays(
+    parts: Parts, projection: Projection, kind: ObjectKind, revision: int, strays: Sequence[StoredObject]
+) -> None:
+    """Objects of a dead revision that arrived after its rows were cleaned."""
+    opened = [stray.object_id for stray in strays if stray.rev_from == revision]
+    closed = [stray.object_id for stray in strays if stray.rev_from != revision]
+    if opened:
+        parts.store.delete_objects(projection, kind, opened)
+    if closed:
+        patch_exactly(
+            parts,
+            f"reopen {len(closed)} {kind}",
+            lambda ids: parts.store.set_rev_to(projection, kind, ids, OPEN),
+            closed,
+        )
+
+
+def undo_documents(parts: Parts, projection: Projection, revision: int, doc_ids: Sequence[uuid.UUID]) -> None:
+    """Take documents out of an open revision before it is published: they keep their last good version."""
+    with parts.ledger.reading() as reading:
+        opened = ledger_objects.opened_by(reading, projection, revision, doc_ids)
+        closed = ledger_objects.closed_by(reading, projection, revision, doc_ids)
+    _reopen(parts, projection, closed)
+    delete_rows(parts, projection, opened)
+
+
+def audit_newest(parts: Parts, projection: Projection, held_source: str) -> int:
+    """Audit the newest acknowledged objects of all sources and heal what a killed server lost.
+
+    A copy is written under the lease of the source that owns it; a source that is being written now audits
+    itself. Returns how many were healed.
+    """
+    with parts.ledger.reading() as reading:
+        rows = ledger_objects.newest_acknowledged(reading, projection, limit=parts.settings.audit_newest_objects)
+    if not rows:
+        return 0
+    healed = 0
+    for source_id, members in _by_source(rows).items():
+        if source_id == held_source:
+            healed += audit_and_heal(parts, projection, members).repaired
+        else:
+            healed += _heal_other(parts, projection, source_id, members)
+    return healed
+
+
+def _heal_other(parts: Parts, projection: Projection, source_id: str, rows: Sequence[ObjectRow]) -> int:
+    name = lease_name(projection.collection, source_id)
+    try:
+        lease = leases.acquire(
+            parts.ledger, name, f"audit-{uuid.uuid4().hex}", seconds=parts.lease_seconds, one_process=True
+        )
+    except LeaseHeldError:
+        return 0
+    try:
+        return audit_and_heal(parts, projection, rows).repaired
+    finally:
+        leases.release(parts.ledger, lease)
+
+
+def _by_source(rows: Sequence[ObjectRow]) -> dict[str, list[ObjectRow]]:
+    grouped: dict[str, list[ObjectRow]] = {}
+    for row in rows:
+        assert row.facts is not None
+        grouped.setdefault(str(row.facts["source_id"]), []).append(row)
+    return grouped
+
+
+def audit_revision(parts: Parts, projection: Projection, revision: int) -> int:
+    """Audit everything that a revision opened, just before it is published. Returns how many were healed."""
+    with parts.ledger.reading() as reading:
+        rows = ledger_objects.opened_by(reading, projection, revision)
+    expected = sum(1 for row in rows if row.kind == "chunks")
+    indexed = parts.store.vector_indexed_ids(projection, revision, expected) if expected else set()
+    doubtful = [row for row in rows if row.kind == "versions" or row.object_id not in indexed]
+    healed = audit_and_heal(parts, projection, doubtful).repaired if doubtful else 0
+    with parts.ledger.transaction() as tx:
+        ledger_objects.record_audit(tx, projection, revision, objects_seen=len(rows), repaired=healed)
+    return healed

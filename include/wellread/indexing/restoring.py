@@ -1,0 +1,173 @@
+"""Make an index object again from ledger, artifact and cached vector: 0 parses, 0 embeddings."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from wellread.artifacts.codec import get_json
+from wellread.documents import ChunkObject, VersionObject
+from wellread.errors import AuditError
+from wellread.identities import object_id, sha256_json
+from wellread.indexing.content import (
+    ChunkSet,
+    DesiredChunk,
+    DocumentFacts,
+    chunk_object,
+    desired_chunks,
+    facts_from_dict,
+    shown_title,
+    version_object,
+)
+from wellread.indexing.parts import Parts
+from wellread.indexing.writing import insert_exactly, missing_from_store
+from wellread.ledger import objects as ledger_objects
+from wellread.ledger import vectors as ledger_vectors
+from wellread.ledger.objects import ObjectRow
+from wellread.snapshots import Projection
+from wellread.stores.protocol import ObjectKind
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """What an audit of some rows came to."""
+
+    audited: int
+    repaired: int
+
+
+def restore_objects(
+    parts: Parts, projection: Projection, rows: Sequence[ObjectRow]
+) -> list[ChunkObject | VersionObject]:
+    """The objects that these rows of ``projection`` stand for, in another order."""
+    keys = [row.embedding_key for row in rows if row.embedding_key is not None]
+    with parts.ledger.reading() as reading:
+        vectors = ledger_vectors.find_vectors(reading, keys)
+    model_hash = sha256_json(projection.model.as_dict())
+    by_version: dict[tuple[str, uuid.UUID], list[ObjectRow]] = {}
+    for row in rows:
+        by_version.setdefault((row.reference, row.doc_id), []).append(row)
+    restored: list[ChunkObject | VersionObject] = []
+    for (reference, _), members in by_version.items():
+        content = get_json(parts.artifacts, ChunkSet, reference)
+        restored.extend(_restore(members, content, model_hash, vectors))
+    return restored
+
+
+def _restore(
+    rows: Sequence[ObjectRow], content: ChunkSet, model_hash: str, vectors: dict[str, ledger_vectors.Vector]
+) -> Iterator[ChunkObject | VersionObject]:
+    assert rows[0].facts is not None
+    facts = facts_from_dict(rows[0].doc_id, rows[0].facts)
+    desired = desired_chunks(content, facts, model_hash)
+    for row in rows:
+        yield (
+            _restored_chunk(row, desired, content, facts, vectors)
+            if row.kind == "chunks"
+            else _restored_version(row, desired, content, facts)
+        )
+
+
+def _restored_chunk(
+    row: ObjectRow,
+    desired: Sequence[DesiredChunk],
+    content: ChunkSet,
+    facts: DocumentFacts,
+    vectors: dict[str, ledger_vectors.Vector],
+) -> ChunkObject:
+    item = desired[row.ordinal]
+    vector = vectors.get(row.embedding_key or "")
+    if item.key != row.key or vector is None:
+        raise AuditError(
+            f"restore the object {row.object_id}",
+            found="its vector or its content is not what the ledger recorded",
+            remedy="Restore ledger and artifacts from one backup, or ingest the source anew.",
+        )
+    return chunk_object(
+        item,
+        facts,
+        title=shown_title(content.title, facts.natural_key),
+        rev_from=row.rev_from,
+        rev_to=row.rev_to,
+        copy=row.copy,
+        vector=vector.tolist(),
+    )
+
+
+def _restored_version(
+    row: ObjectRow, desired: Sequence[DesiredChunk], content: ChunkSet, facts: DocumentFacts
+) -> VersionObject:
+    assert row.facts is not None
+    return version_object(
+        content,
+        facts,
+        [(item.key, item.chunk) for item in desired],
+        version_hash=str(row.facts["version_hash"]),
+        rev_from=row.rev_from,
+        rev_to=row.rev_to,
+        copy=row.copy,
+        ingested_at=float(row.facts["ingested_at"]),
+    )
+
+
+def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> Healed:
+    """Every row's object is in the store and in the vector index, healed by a new copy where it was not.
+
+    Raises ``AuditError`` if copies keep getting lost.
+    """
+    waiting = list(rows)
+    repaired = 0
+    for _ in range(_ROUNDS):
+        lost = _lost(parts, projection, waiting)
+        found = [row.object_id for row in waiting if row.object_id not in {item.object_id for item in lost}]
+        with parts.ledger.transaction() as tx:
+            ledger_objects.acknowledge(tx, projection, found)
+        if not lost:
+            return Healed(len(rows), repaired)
+        repaired += len(lost)
+        waiting = _write_copies(parts, projection, lost)
+    still = _lost(parts, projection, waiting)
+    if still:
+        raise AuditError(
+            f"audit {len(rows)} objects of {projection.collection}",
+            found=f"{len(still)} are not in the vector index after {_ROUNDS} repairs, such as {still[0].object_id}",
+            remedy="Check the Weaviate server's log and disk, then run the source again.",
+        )
+    with parts.ledger.transaction() as tx:
+        ledger_objects.acknowledge(tx, projection, [row.object_id for row in waiting])
+    return Healed(len(rows), repaired)
+
+
+def _lost(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> list[ObjectRow]:
+    lost: set[uuid.UUID] = set()
+    kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
+    for kind in kinds:
+        expected = {row.object_id: row.payload_hash for row in rows if row.kind == kind}
+        if expected:
+            lost |= missing_from_store(parts, projection, kind, expected)
+    return [row for row in rows if row.object_id in lost]
+
+
+def _write_copies(parts: Parts, projection: Projection, lost: Sequence[ObjectRow]) -> list[ObjectRow]:
+    """Intend the next copies, write them, then delete the lost ones. Readers drop second copies meanwhile."""
+    copies = [
+        replace(row, copy=row.copy + 1, object_id=object_id(row.key, row.rev_from, row.copy + 1)) for row in lost
+    ]
+    with parts.ledger.transaction() as tx:
+        ledger_objects.intend(tx, projection, copies)
+    restored = restore_objects(parts, projection, copies)
+    chunks = [item for item in restored if isinstance(item, ChunkObject)]
+    versions = [item for item in restored if isinstance(item, VersionObject)]
+    insert_exactly(parts, projection, "chunks", chunks)
+    insert_exactly(parts, projection, "versions", versions)
+    kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
+    for kind in kinds:
+        ids = [row.object_id for row in lost if row.kind == kind]
+        if ids:
+            parts.store.delete_objects(projection, kind, ids)
+    with parts.ledger.transaction() as tx:
+        ledger_objects.forget(tx, projection, [row.object_id for row in lost])
+    return copies

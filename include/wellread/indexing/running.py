@@ -1,0 +1,262 @@
+"""One run of a source, step by step. Airflow calls the steps as tasks; the shell calls them in a row."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wellread.artifacts.codec import get_json, put_json
+from wellread.errors import QualityError, RevisionClosedError, WellreadError
+from wellread.indexing import extraction, loading
+from wellread.indexing.heads import flush_heads, prepare_collection
+from wellread.indexing.parts import Parts
+from wellread.indexing.planning import plan_wave
+from wellread.indexing.plans import Plan, PlannedDocument, RunHandle, lease_name
+from wellread.indexing.publishing import Published, abandon_run, publish_revision
+from wellread.indexing.recovering import abandon_open, audit_newest, clean_abandoned
+from wellread.indexing.reporting import merge_waves
+from wellread.ledger import documents as ledger_documents
+from wellread.ledger import leases, revisions, run_records
+from wellread.ledger.leases import Lease
+from wellread.ledger.run_records import StagedRow
+from wellread.runs import BalanceSheet, DocumentStatistics, SourceDeclaration
+from wellread.snapshots import Projection
+from wellread.sources.protocol import Source
+
+OpenSource = Callable[[SourceDeclaration], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """The steps of ingestion over one deployment's parts."""
+
+    parts: Parts
+    open_source: OpenSource
+
+    # -- plan -----------------------------------------------------------------------------------------------
+    def plan(
+        self, declaration: SourceDeclaration, *, run_id: str, one_process: bool, source_may_move: bool = True
+    ) -> RunHandle:
+        """Take the lease, recover from dead runs, compare, freeze the plan, open a revision if there is work."""
+        parts = self.parts
+        lease = leases.acquire(
+            parts.ledger,
+            lease_name(declaration.collection, declaration.id),
+            run_id,
+            seconds=parts.lease_seconds,
+            one_process=one_process,
+        )
+        with (
+            leases.kept_alive(parts.ledger, lease, seconds=parts.lease_seconds),
+            self._source(declaration) as source,
+        ):
+            resumed = self._resumed(declaration, run_id, lease)
+            if resumed is not None:
+                return resumed
+            projection = self._recover(declaration, source_may_move=source_may_move)
+            with parts.ledger.transaction() as tx:
+                run_records.start_run(tx, run_id, declaration.collection, declaration.id)
+            plan, effects = plan_wave(parts, declaration, source, run_id)
+            plan_ref = put_json(parts.artifacts, "plans", plan)
+            return self._freeze(plan, effects, plan_ref, lease, projection)
+
+    def dry_run(self, declaration: SourceDeclaration) -> Plan:
+        """The plan of the next wave; nothing is written, nothing is leased."""
+        with self._source(declaration) as source:
+            plan, _ = plan_wave(self.parts, declaration, source, f"dry-{uuid.uuid4().hex}")
+        return plan
+
+    def _resumed(self, declaration: SourceDeclaration, run_id: str, lease: Lease) -> RunHandle | None:
+        """A retried plan task of an open revision hands out the same frozen plan under the same number."""
+        with self.parts.ledger.reading() as reading:
+            left_open = revisions.revisions_in_state(
+                reading, declaration.collection, ["open"], source_id=declaration.id
+            )
+        for revision in left_open:
+            if revision.run_id == run_id:
+                plan = self.read_plan(revision.plan_ref)
+                return _handle(plan, revision.plan_ref, lease, revision.number)
+        return None
+
+    def _recover(self, declaration: SourceDeclaration, *, source_may_move: bool) -> Projection:
+        parts = self.parts
+        projection = prepare_collection(parts, declaration.collection)
+        flush_heads(parts, declaration.collection)
+        with parts.ledger.transaction() as tx:
+            ledger_documents.register_source(tx, declaration, may_move=source_may_move)
+        abandon_open(parts, declaration.collection, declaration.id)
+        clean_abandoned(parts, projection, declaration.id)
+        audit_newest(parts, projection, declaration.id)
+        return projection
+
+    def _freeze(
+        self, plan: Plan, effects: object, plan_ref: str, lease: Lease, projection: Projection
+    ) -> RunHandle:
+        parts, declaration = self.parts, plan.declaration
+        highest = parts.store.highest_revision(projection) if plan.documents else 0
+        with parts.ledger.transaction() as tx:
+            for effect in effects:  # type: ignore[attr-defined]
+                effect(tx)
+            run_records.update_run(tx, plan.run_id, plan_ref=plan_ref)
+            if not plan.documents:
+                return _handle(plan, plan_ref, lease, None)
+            known = ledger_documents.live_documents(
+                tx, declaration.collection, [item.doc_id for item in plan.documents]
+            )
+            number = revisions.open_revision(
+                tx,
+                declaration.collection,
+                source_id=declaration.id,
+                run_id=plan.run_id,
+                lease_token=lease.token,
+                plan_ref=plan_ref,
+                highest_in_store=highest,
+            )
+            run_records.update_run(tx, plan.run_id, revision=number)
+            rows = [
+                _staged(item, known[item.doc_id].acl if item.doc_id in known else None) for item in plan.documents
+            ]
+            run_records.stage_documents(tx, declaration.collection, number, rows)
+        return _handle(plan, plan_ref, lease, number)
+
+    # -- the tasks of a run -----------------------------------------------------------------------------------
+    def extract(self, run: RunHandle, batch: int) -> int:
+        """Extract one batch; returns how many documents were looked at."""
+        plan = self.read_plan(run.plan_ref)
+        with self._working(run), self._source(plan.declaration) as source:
+            return extraction.extract_batch(self.parts, source, run, batch)
+
+    def assess(self, run: RunHandle) -> str | None:
+        """The quality gate over all documents of the run, before anything is paid.
+
+        A blocked run is abandoned; raises ``QualityError``.
+        """
+        if run.revision is None:
+            return None
+        with self.parts.ledger.reading() as reading:
+            rows = run_records.staged_documents(reading, run.collection, run.revision)
+        statistics = [
+            DocumentStatistics(**detail["statistics"])
+            for row in rows
+            if "statistics" in (detail := row.detail or {})
+        ]
+        if not statistics:
+            return None
+        folder = None if self.parts.reports is None else self.parts.reports / f"{run.source_id}-{run.revision}"
+        try:
+            return self.parts.quality_gate(statistics, report_folder=folder)
+        except QualityError as error:
+            self.abandon(run, reason=str(error))
+            raise
+
+    def load(self, run: RunHandle, batch: int) -> int:
+        """Load one batch; returns how many documents were written."""
+        plan = self.read_plan(run.plan_ref)
+        with self._working(run):
+            return loading.load_batch(self.parts, plan.declaration, run, batch)
+
+    def publish(self, run: RunHandle, *, seconds: float = 0.0) -> Published:
+        """Publish what was loaded and give the lease back."""
+        plan = self.read_plan(run.plan_ref)
+        published = publish_revision(self.parts, plan, run, seconds=seconds)
+        leases.release(self.parts.ledger, Lease(run.lease_name, run.lease_holder, run.lease_token))
+        return published
+
+    def abandon(self, run: RunHandle, *, reason: str) -> None:
+        """Give the run up; what it wrote is cleaned now or by the next run."""
+        try:
+            abandon_run(self.parts, run, reason=reason)
+        except RevisionClosedError:
+            pass
+        finally:
+            leases.release(self.parts.ledger, Lease(run.lease_name, run.lease_holder, run.lease_token))
+
+    def read_plan(self, plan_ref: str) -> Plan:
+        """The frozen plan of a run."""
+        return get_json(self.parts.artifacts, Plan, plan_ref)
+
+    # -- all of it, from the shell ------------------------------------------------------------------------------
+    def run(self, declaration: SourceDeclaration, *, source_may_move: bool = True) -> BalanceSheet:
+        """Wave after wave until nothing is pending; one balance sheet for all of them."""
+        sheets: list[BalanceSheet] = []
+        while True:
+            sheet = self._run_wave(declaration, source_may_move=source_may_move)
+            sheets.append(sheet)
+            settled = sum(
+                sheet.outcomes.get(name, 0) for name in ("committed", "moved", "quarantined", "unsupported")
+            )
+            if not sheet.outcomes.get("pending") or not settled:
+                return merge_waves(sheets)
+
+    def _run_wave(self, declaration: SourceDeclaration, *, source_may_move: bool) -> BalanceSheet:
+        started = time.monotonic()
+        run = self.plan(
+            declaration, run_id=f"shell-{uuid.uuid4().hex}", one_process=True, source_may_move=source_may_move
+        )
+        try:
+            for batch in range(run.batch_count):
+                self.extract(run, batch)
+            self.assess(run)
+            for batch in range(run.batch_count):
+                self.load(run, batch)
+        except WellreadError as error:
+            self._abandon_quietly(run, error)
+            raise
+        return self.publish(run, seconds=time.monotonic() - started).sheet
+
+    def _abandon_quietly(self, run: RunHandle, error: WellreadError) -> None:
+        """The first error is the one to tell; if cleaning fails too, the next run cleans."""
+        try:
+            self.abandon(run, reason=str(error))
+        except WellreadError:
+            return
+
+    # -- pieces -------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _source(self, declaration: SourceDeclaration) -> Iterator[Source]:
+        source = self.open_source(declaration)
+        try:
+            yield source
+        finally:
+            source.close()
+
+    @contextmanager
+    def _working(self, run: RunHandle) -> Iterator[None]:
+        lease = Lease(run.lease_name, run.lease_holder, run.lease_token)
+        with leases.kept_alive(self.parts.ledger, lease, seconds=self.parts.lease_seconds):
+            yield
+
+
+def _handle(plan: Plan, plan_ref: str, lease: Lease, revision: int | None) -> RunHandle:
+    return RunHandle(
+        run_id=plan.run_id,
+        collection=plan.declaration.collection,
+        source_id=plan.declaration.id,
+        plan_ref=plan_ref,
+        lease_holder=lease.holder,
+        lease_token=lease.token,
+        revision=revision,
+        batch_count=plan.batch_count if revision is not None else 0,
+        pending=plan.outcomes.get("pending", 0),
+    )
+
+
+def _staged(item: PlannedDocument, known_acl: tuple[str, ...] | None) -> StagedRow:
+    facts = {
+        "natural_key": item.natural_key,
+        "reason": item.reason,
+        "version_token": item.version_token,
+        "size_bytes": item.size_bytes,
+        "modified_at": item.modified_at,
+        "metadata": dict(item.metadata),
+        "acl": list(item.acl),
+        "known_acl": None if known_acl is None else list(known_acl),
+        "facts_sha": item.facts_sha,
+        "content_sha": item.content_sha,
+        "previous_doc_id": None if item.previous_doc_id is None else str(item.previous_doc_id),
+        "previous_key": item.previous_key,
+    }
+    return StagedRow(item.doc_id, item.batch, item.action, "planned", None, None, None, None, facts)

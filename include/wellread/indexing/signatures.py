@@ -1,0 +1,50 @@
+"""What a document's objects depend on besides its bytes and facts."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from wellread.chunking import chunker
+from wellread.cleaning import cleaner
+from wellread.identities import sha256_json
+from wellread.indexing.parts import Parts
+from wellread.runs import SourceDeclaration
+
+CODE_VERSION = "1"
+"""Of extraction itself: raise it when the same stages are put together in another way."""
+
+
+def chunk_signature(parts: Parts) -> str:
+    """Of everything between parsed elements and chunks: cleaning, chunking, the model's way of counting."""
+    identity = parts.embedder.identity
+    return sha256_json(
+        [
+            CODE_VERSION,
+            cleaner.signature(parts.cleaning),
+            chunker.signature(parts.chunking),
+            parts.embedder.limits.tokens_per_text,
+            [identity.provider, identity.model, identity.revision],
+            parts.quality.model_dump(mode="json"),
+        ]
+    )
+
+
+def stage_signature(parts: Parts) -> str:
+    """Of the whole way from bytes to chunks: when it changes, documents are looked at again."""
+    return sha256_json([parts.parse_signature, chunk_signature(parts)])
+
+
+def parse_memo_key(parts: Parts, content_sha: str, natural_key: str) -> str:
+    """Parsing depends on the bytes and, among text types, on the name's extension."""
+    extension = PurePosixPath(natural_key).suffix.casefold()
+    return sha256_json(["parse", content_sha, extension, parts.parse_signature])
+
+
+def chunk_memo_key(parts: Parts, elements_ref: str) -> str:
+    """Chunks depend on the elements alone: a new parser that finds the same elements changes nothing below."""
+    return sha256_json(["chunk", elements_ref, chunk_signature(parts)])
+
+
+def facts_sha(declaration: SourceDeclaration, metadata: object, acl: tuple[str, ...]) -> str:
+    """Hash of what a document's objects carry besides content."""
+    return sha256_json([metadata, list(acl), dict(declaration.fields)])

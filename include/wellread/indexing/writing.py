@@ -1,0 +1,171 @@
+"""Write exactly: every object stored once and in the vector index, or its refusal told.
+
+An id whose write ended unknown is deleted before it is written again. A plain retry would find the object
+stored, keep it as it is, and leave it outside the vector index for ever, with no error anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from wellread.documents import ChunkObject, VersionObject
+from wellread.errors import AuditError, TransientError, WriteUnknownError
+from wellread.indexing.parts import Parts
+from wellread.retries import wait_seconds
+from wellread.snapshots import Projection
+from wellread.stores.protocol import ObjectKind, StoredObject, WriteResult
+
+IndexObject = TypeVar("IndexObject", ChunkObject, VersionObject)
+
+
+@dataclass(slots=True)
+class Written:
+    """What a write came to, over all its tries."""
+
+    stored: set[uuid.UUID] = field(default_factory=set)
+    refused: dict[uuid.UUID, str] = field(default_factory=dict)
+
+
+def insert_exactly(
+    parts: Parts, projection: Projection, kind: ObjectKind, objects: Sequence[IndexObject]
+) -> Written:
+    """Insert objects in bounded requests, a few at once. Raises ``TransientError`` when tries run out."""
+    size = parts.settings.objects_per_request
+    requests = [objects[start : start + size] for start in range(0, len(objects), size)]
+    total = Written()
+    if not requests:
+        return total
+
+    def write(part: Sequence[IndexObject]) -> Written:
+        return _insert_until_known(parts, projection, kind, part)
+
+    if len(requests) == 1:
+        return write(requests[0])
+    with ThreadPoolExecutor(max_workers=parts.settings.write_threads) as pool:
+        for written in pool.map(write, requests):
+            total.stored |= written.stored
+            total.refused.update(written.refused)
+    return total
+
+
+def _insert_until_known(
+    parts: Parts, projection: Projection, kind: ObjectKind, objects: Sequence[IndexObject]
+) -> Written:
+    waiting = {item.object_id: item for item in objects}
+    written = Written()
+    error: TransientError | None = None
+    for attempt in range(1, parts.settings.write_attempts + 1):
+        error = _try_insert(parts, projection, waiting, written)
+        if not waiting:
+            return written
+        _pause(parts, error, attempt)
+        # The outcome of these is unknown: make sure they are gone before they are written again.
+        error = _tolerated(lambda: parts.store.delete_objects(projection, kind, list(waiting))) or error
+    raise error or WriteUnknownError(
+        f"write {len(waiting)} {kind} to {projection.collection}",
+        found=f"no clear answer in {parts.settings.write_attempts} tries",
+        remedy="Check that Weaviate is up and not overloaded; the next run deletes and writes them again.",
+    )
+
+
+def _try_insert(
+    parts: Parts,
+    projection: Projection,
+    waiting: dict[uuid.UUID, IndexObject],
+    written: Written,
+) -> TransientError | None:
+    """One request; what it settled leaves ``waiting``. A raised transient error leaves all of them unknown."""
+    try:
+        result: WriteResult = _insert(parts, projection, list(waiting.values()))
+    except TransientError as error:
+        return error
+    written.stored |= result.stored
+    written.refused.update(result.refused)
+    for object_id in [*result.stored, *result.refused]:
+        waiting.pop(object_id, None)
+    return None
+
+
+def _insert(
+    parts: Parts, projection: Projection, objects: Sequence[ChunkObject] | Sequence[VersionObject]
+) -> WriteResult:
+    chunks = [item for item in objects if isinstance(item, ChunkObject)]
+    if chunks:
+        return parts.store.insert_chunks(projection, chunks)
+    return parts.store.insert_versions(projection, [item for item in objects if isinstance(item, VersionObject)])
+
+
+def _tolerated(call: Callable[[], None]) -> TransientError | None:
+    try:
+        call()
+    except TransientError as error:
+        return error
+    return None
+
+
+def _pause(parts: Parts, error: TransientError | None, attempt: int) -> None:
+    if attempt < parts.settings.write_attempts:
+        time.sleep(wait_seconds(error, attempt=attempt, settings=parts.retry))
+
+
+def patch_exactly(
+    parts: Parts, what: str, patch: Callable[[Sequence[uuid.UUID]], WriteResult], object_ids: Sequence[uuid.UUID]
+) -> set[uuid.UUID]:
+    """Patch one property of objects, which may be repeated freely. Returns the ids that are gone."""
+    waiting = list(object_ids)
+    gone: set[uuid.UUID] = set()
+    error: TransientError | None = None
+    for attempt in range(1, parts.settings.write_attempts + 1):
+        try:
+            result = patch(waiting)
+        except TransientError as raised:
+            error = raised
+        else:
+            gone |= set(result.refused)
+            waiting = [object_id for object_id in waiting if object_id in result.unknown]
+        if not waiting:
+            return gone
+        _pause(parts, error, attempt)
+    raise error or WriteUnknownError(
+        what,
+        found=f"{len(waiting)} patches without a clear answer",
+        remedy="Check that Weaviate is up and not overloaded; the next run repeats them.",
+    )
+
+
+def close_exactly(
+    parts: Parts, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], rev_to: int
+) -> None:
+    """Set ``rev_to`` and audit it by reading it back. Raises ``AuditError`` if an object is missing."""
+    if not object_ids:
+        return
+    patch_exactly(
+        parts,
+        f"close {len(object_ids)} {kind} of {projection.collection}",
+        lambda ids: parts.store.set_rev_to(projection, kind, ids, rev_to),
+        object_ids,
+    )
+    stored = parts.store.fetch_objects(projection, kind, object_ids)
+    wrong = [item for item in object_ids if item not in stored or stored[item].rev_to != rev_to]
+    if wrong:
+        raise AuditError(
+            f"close {len(object_ids)} {kind} of {projection.collection} at revision {rev_to}",
+            found=f"{len(wrong)} of them are missing or not closed, such as {wrong[0]}",
+            remedy="Run the source again; if it stays, rebuild the collection from the ledger.",
+        )
+
+
+def missing_from_store(
+    parts: Parts, projection: Projection, kind: ObjectKind, expected: dict[uuid.UUID, str]
+) -> set[uuid.UUID]:
+    """Ids (of id -> payload hash) that the store does not hold as written, or whose vector is not indexed."""
+    ids = list(expected)
+    if kind == "chunks":
+        return set(ids) - parts.store.vector_indexed_among(projection, ids)
+    stored: dict[uuid.UUID, StoredObject] = parts.store.fetch_objects(projection, kind, ids)
+    return {item for item in ids if item not in stored or stored[item].payload_hash != expected[item]}
