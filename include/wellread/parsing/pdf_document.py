@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wellread.documents import Element
 from wellread.parsing.causes import UnreadableError
 from wellread.parsing.office import meaningful_title
 from wellread.parsing.pdf_layout import body_elements, find_furniture
 from wellread.parsing.pdf_lines import Line, page_lines
+from wellread.parsing.pdf_titles import cover_title
 from wellread.parsing.reading import Reading
 from wellread.parsing.settings import ParsingSettings
 from wellread.parsing.text_decoding import looks_like_text
@@ -38,7 +38,7 @@ def read_pdf(content: bytes, settings: ParsingSettings) -> Reading:
     if all(line in furniture for lines in pages for line in lines):
         furniture = frozenset()  # slides or forms that are all alike: nothing would be left
     elements = body_elements(pages, furniture)
-    title = _sane_title(metadata_title) or _largest_text(elements)
+    title = _sane_title(metadata_title) or cover_title(elements)
     return Reading(elements, title=title, page_count=page_count, warnings=_warnings(pages, unreadable))
 
 
@@ -100,11 +100,3 @@ def _sane_title(title: str) -> str | None:
     if text is None or len(text) > MAX_TITLE_CHARS or not looks_like_text(text) or not any(map(str.isalpha, text)):
         return None
     return text
-
-
-def _largest_text(elements: list[Element]) -> str | None:
-    """The highest heading of the first page that has one."""
-    headings = [element for element in elements if element.kind == "heading" and element.page == 1]
-    if not headings:
-        return None
-    return min(headings, key=lambda element: element.level or 1).text

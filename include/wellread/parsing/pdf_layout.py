@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wellread.documents import Element
 from wellread.parsing.pdf_lines import Line
@@ -20,6 +21,9 @@ MAX_HEADING_WORDS = 18
 MAX_DISORDER_RATIO = 0.3
 SHORT_LINE_RATIO = 0.12
 MAX_LEVELS = 6
+COLUMN_POINTS = 24
+MAX_CENTRED_POINTS = 330
+"""Full lines of a page are wider: 6.5 inches are 468 points."""
 ITEM_START = re.compile(r"^([•●▪◦‣–—*·]\s|\(?[0-9]{1,3}(\.[0-9]{1,3})*[.)]\s|\(?[a-zA-Z][.)]\s|\([ivxlc]{1,5}\)\s)")
 BULLET_START = re.compile(r"^[•●▪◦‣*·]\s")
 SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*$")
@@ -73,7 +77,7 @@ def _gutter(lines: Sequence[Line]) -> float | None:
 
 def body_elements(pages: Sequence[Sequence[Line]], furniture: frozenset[Line]) -> list[Element]:
     """Paragraphs, list items and headings of all pages, each page's furniture after its body."""
-    bodies = [reading_order([line for line in lines if line not in furniture]) for lines in pages]
+    bodies = [merge_fragments(reading_order([x for x in lines if x not in furniture])) for lines in pages]
     body_size = _body_size(bodies)
     pitch = _usual_pitch(bodies)
     levels = _heading_sizes(bodies, body_size)
@@ -99,13 +103,35 @@ def _goes_on(before: list[Line], after: list[Line]) -> bool:
     return not SENTENCE_END.search(before[-1].text) and after[0].text[:1].islower()
 
 
+def merge_fragments(lines: Sequence[Line]) -> list[Line]:
+    """Pieces of one line put together: raised numbers and changes of the font end a line for pdfium."""
+    merged: list[Line] = []
+    for line in lines:
+        last = merged[-1] if merged else None
+        if last is None or not _continues(last, line):
+            merged.append(line)
+            continue
+        glue = "" if line.left - last.right < 0.15 * last.size else " "
+        main = last if len(last.text) >= len(line.text) else line
+        merged[-1] = replace(main, text=last.text + glue + line.text, left=last.left, right=line.right)
+    return merged
+
+
+def _continues(last: Line, line: Line) -> bool:
+    gap = line.left - last.right
+    shared = min(last.top, line.top) - max(last.bottom, line.bottom)
+    size = max(last.size, line.size)
+    return -0.2 * size < gap < 1.5 * size and shared > 0.5 * min(last.size, line.size) and line.left > last.left
+
+
 def _paragraphs(lines: Sequence[Line], pitch: float) -> list[list[Line]]:
     if not lines:
         return []
-    right_edge = _right_edge(lines)
+    edges = _right_edges(lines)
     paragraphs = [[lines[0]]]
     for line in lines[1:]:
-        if _same_paragraph(paragraphs[-1], line, pitch, right_edge):
+        edge = max(edges[_column(paragraphs[-1][-1])], edges[_column(line)])
+        if _same_paragraph(paragraphs[-1], line, pitch, edge):
             paragraphs[-1].append(line)
         else:
             paragraphs.append([line])
@@ -115,15 +141,22 @@ def _paragraphs(lines: Sequence[Line], pitch: float) -> list[list[Line]]:
 def _same_paragraph(paragraph: list[Line], line: Line, pitch: float, right_edge: float) -> bool:
     last = paragraph[-1]
     step = last.bottom - line.bottom
-    if abs(step) < 0.3 * last.size:  # the same baseline: the rest of the line, or the next cell of a row
-        return True
+    if abs(step) < 0.3 * last.size:
+        return line.left >= last.right  # the same baseline: the next cell of a row
     if step < 0 or step > MAX_PITCH_RATIO * max(pitch, min(last.size, line.size)):
         return False
     if max(last.size, line.size) > MAX_SIZE_RATIO * max(min(last.size, line.size), 0.1) or last.bold != line.bold:
         return False
     if ITEM_START.match(line.text) and (SENTENCE_END.search(last.text) or BULLET_START.match(line.text)):
         return False
-    return not _ended_early(last, line, right_edge)
+    return _both_centred(last, line) or not _ended_early(last, line, right_edge)
+
+
+def _both_centred(last: Line, line: Line) -> bool:
+    """Short lines under one another about one axis, such as a title of two lines."""
+    widths = (last.right - last.left, line.right - line.left)
+    axis = abs((last.left + last.right) - (line.left + line.right)) / 2
+    return axis < 2.0 and max(widths) < MAX_CENTRED_POINTS and abs(last.left - line.left) > 2.0
 
 
 def _ended_early(last: Line, line: Line, right_edge: float) -> bool:
@@ -136,9 +169,17 @@ def _ended_early(last: Line, line: Line, right_edge: float) -> bool:
     return room > max(needed, margin)
 
 
-def _right_edge(lines: Sequence[Line]) -> float:
-    edges = sorted(line.right for line in lines)
-    return edges[int(0.9 * (len(edges) - 1))]
+def _column(line: Line) -> int:
+    return round(line.left / COLUMN_POINTS)
+
+
+def _right_edges(lines: Sequence[Line]) -> dict[int, float]:
+    """For lines that begin at about the same place, where nearly all of them end at the latest."""
+    rights: dict[int, list[float]] = defaultdict(list)
+    for line in lines:
+        for column in (_column(line) - 1, _column(line), _column(line) + 1):
+            rights[column].append(line.right)
+    return {column: sorted(found)[int(0.9 * (len(found) - 1))] for column, found in rights.items()}
 
 
 def _usual_pitch(bodies: Sequence[Sequence[Line]]) -> float:
@@ -176,7 +217,12 @@ def _element(paragraph: list[Line], body_size: float, levels: list[float]) -> El
 
 
 def _level(paragraph: list[Line], text: str, body_size: float, levels: list[float]) -> int | None:
-    if len(paragraph) > 3 or len(text.split()) > MAX_HEADING_WORDS or not any(char.isalpha() for char in text):
+    if (
+        len(paragraph) > 3
+        or len(text.split()) > MAX_HEADING_WORDS
+        or "@" in text
+        or not any(map(str.isalpha, text))
+    ):
         return None
     size = max(line.size for line in paragraph)
     if size > HEADING_SIZE_RATIO * body_size and not text.endswith((".", ",", ";")):

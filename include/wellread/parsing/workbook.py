@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -13,6 +14,9 @@ from wellread.parsing.office import meaningful_title
 from wellread.parsing.reading import Reading
 from wellread.parsing.settings import ParsingSettings
 from wellread.parsing.tables import table_element
+
+DEFAULT_NAME = re.compile(r"^(sheet|tabelle|feuil|hoja|foglio|blad|planilha|лист|工作表)\s*\d*$", re.IGNORECASE)
+"""What programs call a sheet that nobody named: no heading."""
 
 
 def read_workbook(content: bytes, settings: ParsingSettings) -> Reading:  # noqa: ARG001 - the readers' common signature
@@ -46,6 +50,8 @@ def _sheet_elements(sheet: Any, number: int) -> list[Element]:
     _close_block(block, number, tables)
     if not tables:
         return []
+    if DEFAULT_NAME.match(str(sheet.title)):
+        return tables
     return [Element(kind="heading", text=str(sheet.title), page=number, level=1), *tables]
 
 
