@@ -1,0 +1,234 @@
+"""Build the parts of one deployment, each when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from wellread.artifacts.folder import FolderArtifacts
+from wellread.artifacts.protocol import ArtifactStore
+from wellread.artifacts.s3_bucket import S3Artifacts
+from wellread.documents import ParsedDocument
+from wellread.errors import StorageFullError, SystemicError
+from wellread.indexing.parts import Parts
+from wellread.indexing.running import Runner
+from wellread.ledger.database import Ledger
+from wellread.ledger.question_jobs import QuestionJobs
+from wellread.models.factory import build_embedder
+from wellread.models.protocol import Embedder
+from wellread.parsing.pool import ParserPool
+from wellread.parsing.pool import signature as parse_signature
+from wellread.quality.document_statistics import mark_duplicates
+from wellread.quality.run_assessment import assess_run, raise_if_blocked
+from wellread.retrieval.retriever import Retriever
+from wellread.retrieval.words import content_terms
+from wellread.runs import DocumentStatistics, SourceDeclaration
+from wellread.server.control import ensure_server
+from wellread.sources.opening import open_source
+from wellread.sources.protocol import Source
+from wellread.sources.s3_client import build_s3_client
+from wellread.stores.protocol import Scope
+from wellread.stores.settings import StoreSettings
+from wellread.stores.weaviate_store import WeaviateStore
+from wellread.telemetry.progress import NoProgress, Progress
+from wellread.workspace.ledger_terms import LedgerTerms
+from wellread.workspace.settings import Settings, load_settings
+
+S3ClientFor = Callable[[SourceDeclaration], Any]
+"""A boto3 client with the credentials of a declaration's connection; Airflow hands one in."""
+
+
+class Workspace:
+    """One deployment: opens what is asked for, keeps it warm, closes it at the end.
+
+    Safe to share between threads once opened; open one per process (never before a fork).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        progress: Progress | None = None,
+        report: Callable[[str], None] | None = None,
+        s3_client_for: S3ClientFor | None = None,
+    ) -> None:
+        self.settings = settings
+        self._progress = progress or NoProgress()
+        self._report = report
+        self._s3_client_for = s3_client_for
+        self._to_close: list[Callable[[], None]] = []
+
+    @classmethod
+    def open(
+        cls,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        progress: Progress | None = None,
+        report: Callable[[str], None] | None = None,
+        s3_client_for: S3ClientFor | None = None,
+    ) -> Workspace:
+        """A workspace of the settings in file and environment. Nothing is started or connected yet."""
+        return cls(load_settings(overrides), progress=progress, report=report, s3_client_for=s3_client_for)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close everything that was opened, newest first."""
+        while self._to_close:
+            self._to_close.pop()()
+
+    # -- parts ------------------------------------------------------------------------------------------------
+    @cached_property
+    def home(self) -> Path:
+        """The home folder, made if needed and readable by its owner alone."""
+        home = self.settings.home.expanduser()
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            kind = StorageFullError if error.errno == 28 else SystemicError
+            raise kind(
+                f"use the home folder {home}",
+                found=f"{type(error).__name__}: {error.strerror}",
+                remedy="Make room, or set WELLREAD_HOME to a folder that can be written.",
+            ) from error
+        return home.resolve()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, its schema brought to this version."""
+        _ = self.home
+        ledger = Ledger.open(
+            self.settings.ledger_url(), busy_timeout_seconds=self.settings.ledger.busy_timeout_seconds
+        )
+        self._to_close.append(ledger.close)
+        return ledger
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The artifact store: a folder, or a bucket."""
+        url = self.settings.artifacts_url
+        if url is None:
+            return FolderArtifacts(self.home / "artifacts")
+        if not url.startswith("s3://"):
+            return FolderArtifacts(Path(url))
+        parts = urlsplit(url)
+        client = build_s3_client(endpoint_url=self.settings.s3_endpoint_url, settings=self.settings.sources)
+        return S3Artifacts(client, bucket=parts.netloc, prefix=parts.path)
+
+    @cached_property
+    def store(self) -> WeaviateStore:
+        """Weaviate: the configured server, or the local one, started if needed."""
+        address = ensure_server(self.settings.server, self.home, report=self._report)
+        store = WeaviateStore.connect(
+            StoreSettings(
+                http_host=address.http_host,
+                http_port=address.http_port,
+                http_secure=address.http_secure,
+                grpc_host=address.grpc_host,
+                grpc_port=address.grpc_port,
+                grpc_secure=address.grpc_secure,
+                api_key=address.api_key,  # type: ignore[arg-type]  # pydantic makes the secret
+                insert_seconds=self.settings.indexing.longest_call_seconds or 90.0,
+            )
+        )
+        self._to_close.append(store.close)
+        return store
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The configured embedding model."""
+        embedder = build_embedder(self.settings.embedder)
+        self._to_close.append(embedder.close)
+        return embedder
+
+    @cached_property
+    def parser(self) -> ParserPool:
+        """The pool of guarded child processes; they start with the first document."""
+        pool = ParserPool(self.settings.parsing)
+        self._to_close.append(pool.close)
+        return pool
+
+    # -- operations -------------------------------------------------------------------------------------------
+    @cached_property
+    def parts(self) -> Parts:
+        """What ingestion works with."""
+        settings = self.settings
+        return Parts(
+            ledger=self.ledger,
+            store=self.store,
+            artifacts=self.artifacts,
+            embedder=self.embedder,
+            parser=_LazyParser(lambda: self.parser),
+            parse_signature=parse_signature(settings.parsing),
+            quality_gate=self._assess,
+            terms_of=_terms_of,
+            settings=settings.indexing,
+            cleaning=settings.cleaning,
+            chunking=settings.chunking,
+            quality=settings.quality,
+            retry=settings.embedder.retry,
+            lease_seconds=settings.ledger.lease_seconds,
+            progress=self._progress,
+            reports=self.home / "reports",
+        )
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Ingestion, step by step or all at once."""
+        return Runner(self.parts, self.open_source)
+
+    def open_source(self, declaration: SourceDeclaration) -> Source:
+        """The source of a declaration."""
+        client = None
+        if declaration.kind == "s3" and self._s3_client_for is not None:
+            client = self._s3_client_for(declaration)
+        return open_source(declaration, s3_client=client, settings=self.settings.sources)
+
+    def _assess(self, rows: Sequence[DocumentStatistics], *, report_folder: Path | None) -> str | None:
+        verdict = assess_run(mark_duplicates(rows), self.settings.quality, report_folder=report_folder)
+        raise_if_blocked(verdict)
+        return verdict.report_uri
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Search under snapshots, warm: share it between questions."""
+        return Retriever(
+            self.store,
+            self.embedder,
+            self.settings.retrieval,
+            term_statistics=LedgerTerms(self.ledger).statistics,
+        )
+
+    @cached_property
+    def question_jobs(self) -> QuestionJobs:
+        """The rows of question jobs."""
+        return QuestionJobs(self.ledger, lease_seconds=self.settings.answering.lease_seconds)
+
+    def scope(self, **narrower: Any) -> Scope:
+        """Which objects this deployment's readers may see; keyword arguments can only narrow it."""
+        return Scope(tenant=self.settings.tenant, groups=self.settings.groups, **narrower)
+
+
+class _LazyParser:
+    """Starts the pool when the first document must be parsed: a run with nothing to do starts no process."""
+
+    def __init__(self, pool: Callable[[], ParserPool]) -> None:
+        self._pool = pool
+
+    def submit(self, content: bytes, natural_key: str) -> Future[ParsedDocument]:
+        return self._pool().submit(content, natural_key)
+
+
+def _terms_of(text: str, language: str) -> Iterable[str]:
+    return content_terms(text, language=language)
