@@ -27,7 +27,7 @@ FENCE_WORDS = 600
 
 _HASH_SPAN = 2.0**32
 _REWARD_AT_MOST = 2.5
-_REWARD_WEIGHT = 0.58
+_REWARD_WEIGHT = 0.52
 # A paragraph's beginning is a better place than one inside it, a heading better still.
 _RANK_REWARD = (0.0, 0.1, 0.2)
 _KEPT_REWARD = 3.0
