@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as RichBars
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Progress(Protocol):
@@ -47,11 +46,15 @@ class TerminalProgress:
     """Bars on standard error, by rich. A context manager: leaving it clears the bars."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._bars = RichBars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+        # Imported here: everybody imports telemetry, and few look at bars.
+        from rich import progress as bars
+        from rich.console import Console
+
+        self._bars = bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
             console=Console(file=stream if stream is not None else sys.stderr),
             transient=True,
         )
