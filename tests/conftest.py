@@ -7,6 +7,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from wellread.errors import ServerUnavailableError
 from wellread.testing.postgres_server import postgres_server
 
 KEPT = {"WELLREAD_CORPORA", "WELLREAD_FAIL_ON_MISSING_SERVER"}
+CLEANING_DEPTH = 20_000
+"""Tests make folders a thousand levels deep, and Python 3.11 deletes a tree recursively."""
 SCRUBBED_PREFIXES = ("WELLREAD_", "AWS_", "OPENAI_", "COHERE_", "CO_API_", "WEAVIATE_", "AIRFLOW_")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 MISSING_SERVER = "needs server:"
@@ -74,6 +77,7 @@ def _missing_servers(session: pytest.Session) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where every server must be there (CI), a test that missed one fails the session."""
+    sys.setrecursionlimit(CLEANING_DEPTH)
     missing = _missing_servers(session)
     if not missing or os.environ.get("WELLREAD_FAIL_ON_MISSING_SERVER") != "1":
         return

@@ -1,4 +1,4 @@
-"""``python -m wellread_airflow.local up|down|status``: what `make up` and `make down` run."""
+"""``python -m wellread_airflow.local install|up|down|status``: what `make` runs for the local deployment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wellread.errors import WellreadError
+from wellread.server import ServerSettings, ensure_server, install_server, server_status, stop_server
 from wellread_airflow.local.environment import ADMIN, password_file
 from wellread_airflow.local.service import describe_airflow, start_airflow, stop_airflow
 from wellread_airflow.local.settings import LocalAirflowSettings
@@ -19,7 +20,14 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def _install(_settings: LocalAirflowSettings) -> int:
+    _say(f"Weaviate is ready to start: {install_server(ServerSettings(), report=_say)}")
+    return 0
+
+
 def _up(settings: LocalAirflowSettings) -> int:
+    address = ensure_server(ServerSettings(), settings.home, report=_say)
+    _say(f"Weaviate is up: {address.url}")
     state = start_airflow(settings, report=_say)
     _say(f"Airflow is up: {state.url}")
     _say(f"Log in as {ADMIN}; the password is in {password_file(settings)}")
@@ -28,25 +36,28 @@ def _up(settings: LocalAirflowSettings) -> int:
 
 
 def _down(settings: LocalAirflowSettings) -> int:
+    # Weaviate last: tasks that end in order may still write to it.
     count = stop_airflow(settings)
     _say(f"Stopped Airflow ({count} processes)." if count else "Airflow was not running.")
+    _say("Stopped Weaviate." if stop_server(settings.home) else "Weaviate was not running.")
     return 0
 
 
 def _status(settings: LocalAirflowSettings) -> int:
-    found = describe_airflow(settings)
-    _say(json.dumps(found, indent=2))
-    return 0 if found.get("health") == "healthy" else 3
+    airflow = describe_airflow(settings)
+    weaviate = server_status(settings.home).state
+    _say(json.dumps({"airflow": airflow, "weaviate": weaviate}, indent=2))
+    return 0 if airflow.get("health") == "healthy" and weaviate == "running" else 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 done, 1 failed with the reason on standard error, 3 from ``status`` when nothing healthy runs."""
     parser = argparse.ArgumentParser(prog="python -m wellread_airflow.local", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("command", choices=("install", "up", "down", "status"))
     parser.add_argument("--port", type=int, help="loopback port; default 8080, or a free one if that is taken")
     parser.add_argument("--repository", type=Path, help="folder with dags and plugins; default: here")
     options = parser.parse_args(arguments)
-    commands = {"up": _up, "down": _down, "status": _status}
+    commands = {"install": _install, "up": _up, "down": _down, "status": _status}
     try:
         settings = LocalAirflowSettings.from_environment(port=options.port, repository=options.repository)
         return commands[options.command](settings)

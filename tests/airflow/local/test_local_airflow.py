@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[3]
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.airflow, pytest.mark.weaviate, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 
 
 def test_all_four_components_are_healthy(running: Launcher) -> None:
-    status = running.status()
+    status = running.status()["airflow"]
     assert status["health"] == "healthy"
     assert set(status["components"]) == {"api-server", "scheduler", "dag-processor", "triggerer"}
     assert all(status["components"].values())
 
 
+def test_weaviate_runs_beside_it(running: Launcher) -> None:
+    assert running.status()["weaviate"] == "running"
+
+
 def test_the_generated_password_logs_in_and_another_one_does_not(running: Launcher) -> None:
-    url = running.status()["url"]
+    url = running.status()["airflow"]["url"]
     [(name, password)] = json.loads((running.home / "airflow" / "passwords.json").read_text()).items()
 
     def token_status(secret: str) -> int:
@@ -109,7 +113,7 @@ def test_airflow_listens_on_loopback_only(running: Launcher) -> None:
 def test_a_second_up_finds_the_first(running: Launcher) -> None:
     before = running.status()
     assert "runs already" in running.run("up")
-    assert running.status()["url"] == before["url"]
+    assert running.status()["airflow"]["url"] == before["airflow"]["url"]
 
 
 def test_down_ends_every_process_even_after_a_component_was_killed(running: Launcher) -> None:
@@ -119,5 +123,5 @@ def test_down_ends_every_process_even_after_a_component_was_killed(running: Laun
     os.kill(scheduler["pid"], signal.SIGKILL)  # its children live on, without a parent
     running.run("down")
     assert running.processes() == []
-    assert running.status(expected=3) == {"running": False}
-    assert "not running" in running.run("down")
+    assert running.status(expected=3) == {"airflow": {"running": False}, "weaviate": "stopped"}
+    assert "Airflow was not running" in running.run("down")
