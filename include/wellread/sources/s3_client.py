@@ -56,19 +56,8 @@ def build_s3_client(
     because many compatible products refuse the newer ones. Raises ``SettingsError`` for a malformed endpoint.
     """
     import boto3
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    settings = settings or SourceSettings()
-    config = Config(
-        retries={"total_max_attempts": 1},
-        connect_timeout=settings.connect_timeout_seconds,
-        read_timeout=settings.read_timeout_seconds,
-        max_pool_connections=settings.s3_connections_count,
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        s3={"addressing_style": "path"} if endpoint_url else {},
-    )
     try:
         return boto3.session.Session().client(
             "s3",
@@ -77,7 +66,7 @@ def build_s3_client(
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
             aws_session_token=session_token,
-            config=config,
+            config=_config(endpoint_url, settings or SourceSettings()),
         )
     except (BotoCoreError, ValueError) as error:
         raise SettingsError(
@@ -85,6 +74,20 @@ def build_s3_client(
             found=str(error),
             remedy="Write the endpoint as https://host:port, and give both keys or none",
         ) from error
+
+
+def _config(endpoint_url: str | None, settings: SourceSettings) -> Any:
+    from botocore.config import Config
+
+    return Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=settings.connect_timeout_seconds,
+        read_timeout=settings.read_timeout_seconds,
+        max_pool_connections=settings.s3_connections_count,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path"} if endpoint_url else {},
+    )
 
 
 class ObjectGoneError(Exception):
