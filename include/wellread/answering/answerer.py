@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wellread.answering.assessment import Assessor
 from wellread.answering.calibration import load_calibration
-from wellread.answering.execution import NOTHING_WITHDRAWN, AskWithdrawn, RowExecutor
+from wellread.answering.execution import NOTHING_WITHDRAWN, AskWithdrawn, RowExecutor, Withdrawn
 from wellread.answering.extractive import ExtractiveAnswerer
 from wellread.answering.jobs import (
     JobReport,
@@ -21,8 +21,12 @@ from wellread.answering.jobs import (
 from wellread.answering.protocol import AnswerMaker, JobLedger
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore
+from wellread.errors import DocumentError
 from wellread.models.protocol import Embedder
 from wellread.questions import AnswerRow, Question
+from wellread.retrieval.results import RetrievalResult
+from wellread.retrieval.retriever import Retriever
+from wellread.stores.protocol import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,43 @@ class Answerer:
     def finish(self, plan_reference: str, *, ledger: JobLedger, artifacts: ArtifactStore) -> tuple[AnswerRow, ...]:
         """One row for each question, in order. Raises ``SystemicError`` where the job is not at its end."""
         return finish_job(plan_reference, ledger=ledger, artifacts=artifacts, withdrawn=self.withdrawn)
+
+
+def retrieve_with(retriever: Retriever, *, collection: str, scope: Scope, passage_count: int = 10) -> Retrieve:
+    """Retrieval for answering: all questions of a call under the snapshot of one head.
+
+    A question that the embedder refuses becomes its own ``DocumentError`` and stops no other.
+    """
+
+    def retrieve(questions: Sequence[str]) -> list[RetrievalResult | DocumentError]:
+        snapshot = retriever.head(collection).snapshot
+
+        def of(some: Sequence[str]) -> list[RetrievalResult | DocumentError]:
+            try:
+                return list(
+                    retriever.retrieve_many(
+                        some, collection=collection, scope=scope, k=passage_count, snapshot=snapshot
+                    )
+                )
+            except DocumentError as error:
+                if len(some) == 1:
+                    return [error]
+                half = len(some) // 2
+                return [*of(some[:half]), *of(some[half:])]
+
+        return of(questions)
+
+    return retrieve
+
+
+def withdrawn_by(retriever: Retriever, *, collection: str) -> AskWithdrawn:
+    """What the newest head denies, asked anew each time."""
+
+    def ask() -> Withdrawn:
+        head = retriever.head(collection)
+        return Withdrawn(frozenset(str(doc_id) for doc_id in head.denied), head.denied_sources)
+
+    return ask
 
 
 def extractive_answerer(

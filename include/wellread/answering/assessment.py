@@ -13,7 +13,8 @@ from wellread.answering.calibration import Calibration
 from wellread.answering.extraction import Candidate, ScoredSentence, candidate_sentences, score_sentences
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import ExtractionSettings
-from wellread.models.protocol import Embedder, EmbeddingKind, Vectors
+from wellread.models.protocol import Embedder, Vectors
+from wellread.retrieval.query_vectors import embed_questions
 
 _REMEMBERED_VECTORS = 20_000
 
@@ -44,7 +45,7 @@ class Assessor:
         self._embedder = embedder
         self._calibration = calibration
         self._settings = settings
-        self._vectors: OrderedDict[tuple[EmbeddingKind, str], Vectors] = OrderedDict()
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -63,36 +64,30 @@ class Assessor:
         return score_sentences(
             candidates,
             request.passages,
-            question_vector=self._known_vectors([request.question], kind="query")[0],
-            vectors=self._known_vectors([candidate.read_as for candidate in candidates], kind="document"),
+            question_vector=embed_questions(self._embedder, [request.question])[0],
+            vectors=self._sentence_vectors([candidate.read_as for candidate in candidates]),
             term_weights=request.term_weights,
             language=request.language,
             settings=self._settings,
         )
 
-    def _known_vectors(self, texts: Sequence[str], *, kind: EmbeddingKind) -> Vectors:
-        """Vectors of texts, remembered: questions about one collection meet the same passages again."""
+    def _sentence_vectors(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of sentences, remembered: questions about one collection meet the same passages again."""
         with self._lock:
-            known = {text: self._vectors[kind, text] for text in texts if (kind, text) in self._vectors}
+            known = {text: self._vectors[text] for text in texts if text in self._vectors}
         missing = list(dict.fromkeys(text for text in texts if text not in known))
-        if missing:
-            known.update(zip(missing, self._embed(missing, kind=kind), strict=True))
+        size = self._embedder.limits.texts_per_request
+        for start in range(0, len(missing), size):
+            batch = missing[start : start + size]
+            fitted = [self._fitted(text) for text in batch]
+            known.update(zip(batch, self._embedder.embed(fitted, kind="document").vectors, strict=True))
         with self._lock:
             for text in texts:
-                self._vectors[kind, text] = known[text]
-                self._vectors.move_to_end((kind, text))
+                self._vectors[text] = known[text]
+                self._vectors.move_to_end(text)
             while len(self._vectors) > _REMEMBERED_VECTORS:
                 self._vectors.popitem(last=False)
         return np.stack([known[text] for text in texts])
-
-    def _embed(self, texts: Sequence[str], *, kind: EmbeddingKind) -> Vectors:
-        size = self._embedder.limits.texts_per_request
-        fitted = [self._fitted(text) for text in texts]
-        parts = [
-            self._embedder.embed(fitted[start : start + size], kind=kind).vectors
-            for start in range(0, len(fitted), size)
-        ]
-        return np.concatenate(parts)
 
     def _fitted(self, text: str) -> str:
         """The head of the text that the model can read; only very long sentences lose anything."""

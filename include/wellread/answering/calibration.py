@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wellread.errors import SettingsError
 
-FEATURES = ("top_cosine", "sentence_cosine", "best_proximity", "sentence_coverage")
-"""What the default calibration looks at: see ``wellread.answering.assessment.features_of``."""
+FEATURES = ("top_cosine", "sentence_cosine", "best_proximity")
+"""What the default calibration weighs, of ``wellread.answering.assessment.features_of``. Prose separates by cosine,
+contracts by proximity; more features gained nothing on the development halves."""
 
 _PACKAGED = "calibration_default.json"
 _RIDGE = 1e-3
@@ -181,14 +182,3 @@ def curve_point(
         precision_ratio=round(right / all_declined, 4) if all_declined > 0 else None,
         recall_ratio=round(right / float(shares[~answerable].sum()), 4),
     )
-
-
-def area_under_curve(scores: Sequence[float], answerable: Sequence[bool]) -> float:
-    """AUROC: the chance that an answerable question scores above an unanswerable one; ties count half.
-
-    Rank formula of Mann and Whitney.
-    """
-    values, truth = np.asarray(scores, dtype=np.float64), np.asarray(answerable, dtype=bool)
-    above = values[truth][:, None] > values[~truth][None, :]
-    equal = values[truth][:, None] == values[~truth][None, :]
-    return float((above + 0.5 * equal).mean())
