@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wellread.errors import WellreadError
 from wellread.server import ServerSettings, ensure_server, install_server, server_status, stop_server
+from wellread.workspace.settings import load_settings
 from wellread_airflow.local.environment import ADMIN, password_file
 from wellread_airflow.local.service import describe_airflow, start_airflow, stop_airflow
 from wellread_airflow.local.settings import LocalAirflowSettings
@@ -20,13 +21,13 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _install(_settings: LocalAirflowSettings) -> int:
-    _say(f"Weaviate is ready to start: {install_server(ServerSettings(), report=_say)}")
+def _install(_settings: LocalAirflowSettings, server: ServerSettings) -> int:
+    _say(f"Weaviate is ready to start: {install_server(server, report=_say)}")
     return 0
 
 
-def _up(settings: LocalAirflowSettings) -> int:
-    address = ensure_server(ServerSettings(), settings.home, report=_say)
+def _up(settings: LocalAirflowSettings, server: ServerSettings) -> int:
+    address = ensure_server(server, settings.home, report=_say)
     _say(f"Weaviate is up: {address.url}")
     state = start_airflow(settings, report=_say)
     _say(f"Airflow is up: {state.url}")
@@ -35,19 +36,20 @@ def _up(settings: LocalAirflowSettings) -> int:
     return 0
 
 
-def _down(settings: LocalAirflowSettings) -> int:
+def _down(settings: LocalAirflowSettings, server: ServerSettings) -> int:
     # Weaviate last: tasks that end in order may still write to it.
     count = stop_airflow(settings)
     _say(f"Stopped Airflow ({count} processes)." if count else "Airflow was not running.")
-    _say("Stopped Weaviate." if stop_server(settings.home) else "Weaviate was not running.")
+    _say("Stopped Weaviate." if stop_server(settings.home, settings=server) else "Weaviate was not running.")
     return 0
 
 
-def _status(settings: LocalAirflowSettings) -> int:
+def _status(settings: LocalAirflowSettings, server: ServerSettings) -> int:
     airflow = describe_airflow(settings)
-    weaviate = server_status(settings.home).state
+    is_own = server.http_host is None
+    weaviate = server_status(settings.home, settings=server).state if is_own else "configured"
     _say(json.dumps({"airflow": airflow, "weaviate": weaviate}, indent=2))
-    return 0 if airflow.get("health") == "healthy" and weaviate == "running" else 3
+    return 0 if airflow.get("health") == "healthy" and weaviate in {"running", "configured"} else 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,12 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wellread_airflow.local", description=__doc__)
     parser.add_argument("command", choices=("install", "up", "down", "status"))
     parser.add_argument("--port", type=int, help="loopback port; default 8080, or a free one if that is taken")
-    parser.add_argument("--repository", type=Path, help="folder with dags and plugins; default: here")
+    parser.add_argument(
+        "--repository", type=Path, default=Path(), help="folder with dags and plugins; default: here"
+    )
     options = parser.parse_args(arguments)
     commands = {"install": _install, "up": _up, "down": _down, "status": _status}
     try:
-        settings = LocalAirflowSettings.from_environment(port=options.port, repository=options.repository)
-        return commands[options.command](settings)
+        deployment = load_settings()
+        settings = LocalAirflowSettings.for_repository(options.repository, home=deployment.home, port=options.port)
+        return commands[options.command](settings, deployment.server)
     except WellreadError as error:
         sys.stderr.write(f"{error}\n")
         return 1

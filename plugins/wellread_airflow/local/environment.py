@@ -11,8 +11,8 @@ from pathlib import Path
 from wellread_airflow.local.settings import LocalAirflowSettings
 
 ADMIN = "admin"
-MARKER = "WELLREAD_LOCAL_AIRFLOW"
-"""Every process that we start carries it, and so does every child it forks."""
+MARKER = "AIRFLOW_STARTED_BY_WELLREAD"
+"""Every process that we start carries it, and so does every child it forks. Not WELLREAD_*: those are settings."""
 JWT_SECRET_BYTES = 64
 """Airflow warns below 64."""
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field
 
 from wellread.errors import SettingsError
@@ -40,19 +38,17 @@ class LocalAirflowSettings(BaseModel):
         return self.home / "airflow"
 
     @classmethod
-    def from_environment(cls, *, port: int | None = None, repository: Path | None = None) -> LocalAirflowSettings:
-        """Home from ``WELLREAD_HOME`` (default: a per-user folder), repository from the working directory.
+    def for_repository(cls, folder: Path, *, home: Path, port: int | None = None) -> LocalAirflowSettings:
+        """Settings for the DAGs of ``folder``.
 
         Raises:
             SettingsError: There is no ``dags`` folder.
         """
-        named = os.environ.get("WELLREAD_HOME")
-        home = Path(named) if named else platformdirs.user_data_path("wellread", appauthor=False)
-        folder = (repository or Path.cwd()).resolve()
-        if not (folder / "dags").is_dir():
+        repository = folder.resolve()
+        if not (repository / "dags").is_dir():
             raise SettingsError(
                 "start Airflow on this repository's DAGs",
-                found=f"{folder} has no folder dags",
+                found=f"{repository} has no folder dags",
                 remedy="Run it from the repository's root, or name that with --repository.",
             )
-        return cls(home=home.expanduser().resolve(), repository=folder, port=port)
+        return cls(home=home.expanduser().resolve(), repository=repository, port=port)

@@ -81,4 +81,4 @@ def test_the_state_file_gives_back_what_was_written(tmp_path: Path) -> None:
 
 def test_a_folder_without_dags_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--repository"):
-        LocalAirflowSettings.from_environment(repository=tmp_path)
+        LocalAirflowSettings.for_repository(tmp_path, home=tmp_path)
