@@ -53,7 +53,7 @@ def chunk(
             remedy="Choose an embedding model with a longer input",
         )
     runs = build_runs(cleaned, settings)
-    kept = kept_places([atom for run in runs for atom in run.atoms], previous)
+    kept = kept_places(cleaned.text, [atom for run in runs for atom in run.atoms], previous)
     fitter = _Fitter(cleaned, settings, count_tokens, max_tokens, kept)
     return tuple(part for run in runs for part in fitter.chunks(run))
 

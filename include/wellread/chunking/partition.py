@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from wellread.chunking.atoms import Atom
 
@@ -34,41 +33,31 @@ _KEPT_REWARD = 3.0
 _LEAD_COST = 9.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Measures:
-    """The atoms in the only form that arranging needs."""
-
-    words: list[int]
-    rewards: list[float]
-    """Of a cut before each atom."""
-    heights: list[float]
-    """What fences are chosen by: no ceiling, so that two are hardly ever equal, and no memory."""
-
-
 def partition(atoms: Sequence[Atom], *, max_words: int, kept: AbstractSet[int] = frozenset()) -> list[int]:
     """The ends (exclusive indices) of the parts of ``atoms``, in order. ``kept``: see above.
 
     A part holds at most ``max_words`` words, unless it is a single atom. A heading is never the end of a part
     if anything follows that fits beside it. Time: linear in the atoms, times the atoms that fit in one part.
     """
-    heights = [_height(atom, before) for atom, before in zip(atoms, [None, *atoms], strict=False)]
-    measures = _Measures(
-        words=[atom.words for atom in atoms],
-        rewards=[_reward(atom, height, kept) for atom, height in zip(atoms, heights, strict=True)],
-        heights=heights,
-    )
+    heights = _heights(atoms)
+    words = [atom.words for atom in atoms]
+    rewards = [_reward(atom, height, kept) for atom, height in zip(atoms, heights, strict=True)]
     ends: list[int] = []
     start = 0
-    for fence in [*_fences(measures), len(atoms)]:
-        ends.extend(_arrange(measures, start, fence, max_words))
+    for fence in [*fences(atoms), len(atoms)]:
+        ends.extend(_arrange(words, rewards, start, fence, max_words))
         start = fence
     return ends
 
 
-def _height(atom: Atom, before: Atom | None) -> float:
-    if before is not None and before.leads:
-        return -_LEAD_COST
-    return -math.log((atom.key + 1) / _HASH_SPAN) * _REWARD_WEIGHT + _RANK_REWARD[atom.rank]
+def _heights(atoms: Sequence[Atom]) -> list[float]:
+    """What fences are chosen by: rewards without ceiling or memory, so that two are hardly ever equal."""
+    return [
+        -_LEAD_COST
+        if before is not None and before.leads
+        else -math.log((atom.key + 1) / _HASH_SPAN) * _REWARD_WEIGHT + _RANK_REWARD[atom.rank]
+        for atom, before in zip(atoms, [None, *atoms], strict=False)
+    ]
 
 
 def _reward(atom: Atom, height: float, kept: AbstractSet[int]) -> float:
@@ -76,16 +65,20 @@ def _reward(atom: Atom, height: float, kept: AbstractSet[int]) -> float:
     return reward + _KEPT_REWARD if atom.start_char in kept else reward
 
 
-def _fences(measures: _Measures) -> list[int]:
-    """Indices that are higher than all others within ``FENCE_WORDS`` on both sides; equal ones fence nothing."""
-    words, heights = measures.words, measures.heights
+def fences(atoms: Sequence[Atom]) -> list[int]:
+    """Indices that are higher than all others within ``FENCE_WORDS`` on both sides; equal ones fence nothing.
+
+    Nor does any place that is nearer than that to an end of the run: the end bounds an edit's reach as well.
+    """
+    heights = _heights(atoms)
+    words = [atom.words for atom in atoms]
     clear_before = _is_peak(words, heights)
     clear_after = _is_peak([*words[-2::-1], 0], heights[::-1])[::-1]
-    return [index for index in range(1, len(words)) if clear_before[index] and clear_after[index]]
+    return [index for index in range(1, len(atoms)) if clear_before[index] and clear_after[index]]
 
 
 def _is_peak(distances: Sequence[int], heights: Sequence[float]) -> list[bool]:
-    """For each index whether it is higher than all that stand within ``FENCE_WORDS`` before it.
+    """For each index whether it is higher than all within ``FENCE_WORDS`` before it, none of them an end.
 
     ``distances[i]``: words from place ``i`` to place ``i + 1`` in the order given.
     """
@@ -95,15 +88,17 @@ def _is_peak(distances: Sequence[int], heights: Sequence[float]) -> list[bool]:
     for distance, height in zip(distances, heights, strict=True):
         while higher and higher[-1][0] < height:
             higher.pop()
-        peaks.append(not higher or position - higher[-1][1] > FENCE_WORDS)
+        near = position if not higher else position - higher[-1][1]
+        peaks.append(near > FENCE_WORDS)
         higher.append((height, position))
         position += distance
     return peaks
 
 
-def _arrange(measures: _Measures, first: int, last: int, max_words: int) -> list[int]:
+def _arrange(words: Sequence[int], rewards: Sequence[float], first: int, last: int, max_words: int) -> list[int]:
     """The cheapest ends of the parts of ``first`` to ``last``, by dynamic programming."""
-    words, rewards = measures.words, measures.rewards
+    if sum(words[first:last]) <= max_words:
+        return [last] if last > first else []
     least = [0.0] * (last - first + 1)
     begins = [first] * (last - first + 1)
     for end in range(first + 1, last + 1):
