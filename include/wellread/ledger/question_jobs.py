@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from wellread.errors import LeaseHeldError, SystemicError
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Ledger, Transaction
-from wellread.ledger.schema import question_jobs, question_rows
-from wellread.ledger.upserts import insert_missing
+from wellread.ledger.schema import question_inputs, question_jobs, question_rows
+from wellread.ledger.upserts import insert_missing, replace
 from wellread.questions import JobRow
 
 _BEFORE = {"reserved": "planned", "sent": "reserved"}
@@ -166,6 +166,26 @@ class QuestionJobs:
                 .where(question_jobs.c.job_id == job_id, question_jobs.c.token == token)
                 .values(expires_at=0.0, owner=None)
             )
+
+    # -- which plan a repeated call goes on with ------------------------------------------------------------
+    def unfinished_plan(self, input_key: str) -> str | None:
+        """The frozen plan of an earlier call with the same input that did not come to its end."""
+        with self._ledger.reading() as reading:
+            query = sa.select(question_inputs.c.plan_ref).where(
+                question_inputs.c.input_key == input_key, question_inputs.c.finished.is_(False)
+            )
+            return reading.execute(query).scalar_one_or_none()
+
+    def remember_plan(self, input_key: str, plan_reference: str, *, finished: bool) -> None:
+        """Note the plan of an input, or that it came to its end."""
+        row = {
+            "input_key": input_key,
+            "plan_ref": plan_reference,
+            "finished": finished,
+            "planned_at": epoch_now(),
+        }
+        with self._ledger.transaction() as tx:
+            replace(tx, question_inputs, [row])
 
     def _fence(self, tx: Transaction, job_id: str, token: int) -> None:
         changed = tx.execute(

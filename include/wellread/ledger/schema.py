@@ -322,3 +322,13 @@ question_rows = Table(
     UniqueConstraint("job_id", "question_id"),
     Index("ix_question_rows_request", "request_key"),
 )
+
+question_inputs = Table(
+    "question_inputs",
+    metadata,
+    Column("input_key", Key, primary_key=True, comment="Hash of the questions and of how they are answered."),
+    Column("plan_ref", Text, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("planned_at", Moment, nullable=False),
+    comment="Which frozen plan an interrupted job goes on with.",
+)

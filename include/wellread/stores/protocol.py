@@ -140,9 +140,7 @@ class VectorStore(Protocol):
     def iterate_objects(self, projection: Projection, kind: ObjectKind) -> Iterable[StoredObject]:
         """Every object, by cursor, for reconciling and for tests."""
 
-    def objects_of_revision(
-        self, projection: Projection, kind: ObjectKind, revision: int
-    ) -> list[StoredObject]:
+    def objects_of_revision(self, projection: Projection, kind: ObjectKind, revision: int) -> list[StoredObject]:
         """Every object that the revision opened or closed (``rev_from`` or ``rev_to`` equals it)."""
 
     def count_objects(self, projection: Projection, kind: ObjectKind) -> int:

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _create_leases()
     _create_projections()
     _create_quarantine()
+    _create_question_inputs()
     _create_question_jobs()
     _create_question_rows()
     _create_revisions()
@@ -230,6 +231,18 @@ def _create_quarantine() -> None:
         sa.Column("first_at", MOMENT, nullable=False),
         sa.Column("last_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("collection", "source_id", "natural_key"),
+    )
+
+
+def _create_question_inputs() -> None:
+    op.create_table(
+        "question_inputs",
+        sa.Column("input_key", KEY, nullable=False, comment="Hash of the questions and of how they are answered."),
+        sa.Column("plan_ref", sa.Text(), nullable=False),
+        sa.Column("finished", sa.Boolean(), nullable=False),
+        sa.Column("planned_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("input_key"),
+        comment="Which frozen plan an interrupted job goes on with.",
     )
 
 

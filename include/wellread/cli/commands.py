@@ -1,0 +1,177 @@
+"""The commands and their options. What they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wellread import __version__
+from wellread.cli import answering, ingesting, keeping, searching, serving
+from wellread.cli.output import Output
+from wellread.errors import WellreadError
+from wellread.telemetry.logs import set_up_logging
+
+app = typer.Typer(
+    name="wellread",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps a Weaviate index in step with your documents and answers questions with checked quotes.",
+)
+server = typer.Typer(no_args_is_help=True, help="The local Weaviate server of this WELLREAD_HOME.")
+app.add_typer(server, name="server")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+Collection = Annotated[
+    str | None, typer.Option("--collection", help="The logical collection.", show_default="Documents")
+]
+
+
+def run() -> None:
+    """Run the command line; typed errors become exit codes."""
+    set_up_logging(level="warning")
+    output = Output(as_json="--json" in sys.argv)
+    try:
+        app()
+    except WellreadError as error:
+        raise SystemExit(output.error(error)) from None
+    except KeyboardInterrupt:
+        output.note("Stopped. Run the same command again: it goes on where it was.")
+        raise SystemExit(130) from None
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options of every command."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="The id of a declared source, or a folder.")],
+    collection: Collection = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the index in step with a source, and print the balance sheet."""
+    ingesting.ingest(Output(as_json=as_json), source, collection=collection, dry_run=dry_run)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("--k", min=1, max=100, help="How many passages.")] = 10,
+    mode: Annotated[str, typer.Option(help="hybrid, vector or keyword")] = "hybrid",
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Print the best passages, with scores and where they come from."""
+    searching.search(Output(as_json=as_json), query, k=k, mode=mode, collection=collection)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Answer one question with checked quotes, or say why not."""
+    answering.ask(Output(as_json=as_json), question, collection=collection)
+
+
+@app.command()
+def answer(
+    questions: Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX with a column `question`.")],
+    out: Annotated[Path, typer.Option("--out", help="The same rows with answers; the ending says the format.")],
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a file of questions. Run again after a crash, it goes on where it was."""
+    answering.answer(Output(as_json=as_json), questions, out, collection=collection)
+
+
+@app.command()
+def evaluate(
+    gold: Annotated[Path, typer.Argument(help="JSONL rows with id, question, relevant, answers, answerable.")],
+    out: Annotated[Path | None, typer.Option("--out", help="A row for each question, to score again.")] = None,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Measure retrieval and answers on golden questions."""
+    answering.evaluate(Output(as_json=as_json), gold, out=out, collection=collection)
+
+
+@app.command()
+def status(collection: Collection = None, as_json: Json = False) -> None:
+    """Print what the collection holds, its sources and its latest runs."""
+    keeping.status(Output(as_json=as_json), collection=collection)
+
+
+@app.command()
+def sources(as_json: Json = False) -> None:
+    """List the declared sources."""
+    keeping.sources(Output(as_json=as_json))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check whether this deployment is set up right, and say what is missing."""
+    keeping.doctor(Output(as_json=as_json))
+
+
+@app.command()
+def quarantine(
+    source: Annotated[str | None, typer.Argument(help="Only of this source.")] = None,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """List the documents that could not be read, and why."""
+    keeping.quarantine(Output(as_json=as_json), source, collection=collection)
+
+
+@app.command()
+def approve(
+    source: Annotated[str, typer.Argument(help="The source whose held deletions are released.")],
+    document: Annotated[list[str] | None, typer.Option("--document", help="Only these; may be repeated.")] = None,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Release held deletions; the next run looks again and applies them."""
+    keeping.approve(Output(as_json=as_json), source, document, collection=collection)
+
+
+@app.command()
+def vacuum(collection: Collection = None, as_json: Json = False) -> None:
+    """Delete what was closed longer than the horizon ago."""
+    keeping.run_vacuum(Output(as_json=as_json), collection=collection)
+
+
+@server.command("start")
+def server_start(as_json: Json = False) -> None:
+    """Start the local Weaviate, or find it running."""
+    serving.start(Output(as_json=as_json))
+
+
+@server.command("stop")
+def server_stop(as_json: Json = False) -> None:
+    """Stop it cleanly."""
+    serving.stop(Output(as_json=as_json))
+
+
+@server.command("status")
+def server_status(as_json: Json = False) -> None:
+    """Say whether it runs, and where."""
+    serving.status(Output(as_json=as_json))
+
+
+@server.command("install")
+def server_install(as_json: Json = False) -> None:
+    """Find or build the server binary, without starting it."""
+    serving.install(Output(as_json=as_json))

@@ -1,0 +1,93 @@
+"""``wellread ingest``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from wellread.cli.opening import opened
+from wellread.cli.output import EXIT_RETRY, Output
+from wellread.errors import SettingsError
+from wellread.runs import OUTCOMES, BalanceSheet, SourceDeclaration
+from wellread.sources.declarations import declaration_for_folder, load_declarations
+from wellread.upkeep.vacuum import vacuum
+from wellread.workspace import Workspace
+
+_SHOWN_PROBLEMS = 20
+
+
+def ingest(output: Output, source: str, *, collection: str | None, dry_run: bool) -> None:
+    """Run all waves of a source, vacuum, print the balance sheet."""
+    with opened(output, collection=collection, with_progress=True) as workspace:
+        declaration, is_declared = find_source(workspace, source, collection=collection)
+        if dry_run:
+            _print_plan(output, workspace, declaration)
+            return
+        sheet = workspace.runner.run(declaration, source_may_move=is_declared)
+        vacuum(workspace.parts, declaration.collection)
+    output.result(sheet.as_dict())
+    print_sheet(output, sheet)
+    if sheet.outcomes.get("failed_transient") or sheet.outcomes.get("pending"):
+        raise typer.Exit(EXIT_RETRY)
+
+
+def find_source(workspace: Workspace, source: str, *, collection: str | None) -> tuple[SourceDeclaration, bool]:
+    """The declared source of this id, else the folder of this path; and whether it is declared."""
+    declared = {item.id: item for item in declared_sources(workspace)}
+    if source in declared:
+        declaration = declared[source]
+        return (declaration if collection is None else replace(declaration, collection=collection)), True
+    if not Path(source).expanduser().exists() and "/" not in source and not source.startswith("."):
+        known = ", ".join(sorted(declared)) or "none"
+        raise SettingsError(
+            f"ingest {source!r}",
+            found=f"it is neither a folder nor a declared source (declared: {known})",
+            remedy="Give a folder, or write a YAML file for the source into dags/sources.",
+        )
+    settings = workspace.settings
+    return declaration_for_folder(Path(source), collection=settings.collection, tenant=settings.tenant), False
+
+
+def declared_sources(workspace: Workspace) -> tuple[SourceDeclaration, ...]:
+    """The declarations of the deployment; none where there is no folder for them."""
+    folder = workspace.settings.sources_folder or Path("dags/sources")
+    if workspace.settings.sources_folder is None and not folder.is_dir():
+        return ()
+    return load_declarations(folder)
+
+
+def _print_plan(output: Output, workspace: Workspace, declaration: SourceDeclaration) -> None:
+    summary = workspace.runner.dry_run(declaration).summary()
+    output.result(summary)
+    output.line(f"{declaration.id}: {summary['listed']} documents listed; nothing was changed.")
+    documents = summary["documents"]
+    assert isinstance(documents, list)
+    output.table(
+        ("action", "reason", "document"),
+        [(item["action"], item["reason"], item["document"]) for item in documents[:50]],
+    )
+    output.table(("settled", "documents"), list(summary["settled"].items()))  # type: ignore[attr-defined]  # a dict
+
+
+def print_sheet(output: Output, sheet: BalanceSheet) -> None:
+    """The balance sheet for people."""
+    state = f"revision {sheet.revision} published" if sheet.published else "nothing to publish"
+    output.line(f"{sheet.source} -> {sheet.collection}: {state} in {sheet.seconds:.1f} s", style="bold")
+    rows = [(name.replace("_", " "), sheet.outcomes.get(name, 0)) for name in OUTCOMES if sheet.outcomes.get(name)]
+    output.table(("documents", f"{sheet.listed} listed"), rows)
+    output.line(
+        f"parsed {sheet.parsed} · chunks +{sheet.chunks_inserted} ={sheet.chunks_kept} -{sheet.chunks_closed} · "
+        f"embedded {sheet.embeddings_computed}, reused {sheet.embeddings_reused} · "
+        f"index writes {sheet.index_writes}"
+    )
+    problems = [
+        (item.get("document"), item.get("outcome"), item.get("cause"), item.get("found"))
+        for item in sheet.problems[:_SHOWN_PROBLEMS]
+    ]
+    output.table(("document", "state", "cause", "found"), problems)
+    if len(sheet.problems) > _SHOWN_PROBLEMS:
+        output.line(f"... and {len(sheet.problems) - _SHOWN_PROBLEMS} more: wellread quarantine")
+    for note in sheet.notes:
+        output.line(note)

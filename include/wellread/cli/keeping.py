@@ -1,0 +1,173 @@
+"""``wellread status | sources | doctor | quarantine | approve | vacuum``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from wellread.cli.ingesting import declared_sources
+from wellread.cli.opening import opened
+from wellread.cli.output import EXIT_ERROR, Output
+from wellread.errors import SettingsError
+from wellread.ledger import documents as ledger_documents
+from wellread.ledger import revisions, run_records
+from wellread.upkeep.vacuum import vacuum
+from wellread.workspace import Workspace
+from wellread.workspace.examining import Finding, examine
+
+
+def status(output: Output, *, collection: str | None) -> None:
+    """What the ledger says of a collection."""
+    with opened(output, collection=collection) as workspace:
+        name = workspace.settings.collection
+        report = _status(workspace, name)
+    output.result(report)
+    output.line(f"{name}: {report['chunks']} chunks, next revision {report['next_revision']}", style="bold")
+    output.table(
+        ("source", "documents", "quarantined", "held", "location"),
+        [
+            (item["source_id"], item["documents"], item["quarantined"], item["held"], item["location"])
+            for item in report["sources"]
+        ],
+    )
+    output.table(
+        ("started", "source", "state", "revision"),
+        [(item["started_at"], item["source_id"], item["state"], item["revision"]) for item in report["runs"]],
+    )
+
+
+def _status(workspace: Workspace, name: str) -> dict[str, Any]:
+    with workspace.ledger.reading() as reading:
+        row = revisions.find_collection(reading, name)
+        sources = ledger_documents.list_sources(reading, name)
+        troubled = ledger_documents.list_quarantine(reading, name)
+        held = ledger_documents.list_holds(reading, name)
+        runs = run_records.latest_runs(reading, name, limit=10)
+        snapshot = revisions.current_snapshot(reading, name)
+    return {
+        "collection": name,
+        "exists": row is not None,
+        "chunks": 0 if row is None else row.chunk_count,
+        "next_revision": snapshot.next_revision,
+        "snapshot": snapshot.as_text(),
+        "sources": [
+            {
+                "source_id": item["source_id"],
+                "location": item["location"],
+                "documents": item["documents"],
+                "quarantined": sum(1 for one in troubled if one["source_id"] == item["source_id"]),
+                "held": sum(1 for source_id, _ in held if source_id == item["source_id"]),
+            }
+            for item in sources
+        ],
+        "runs": [
+            {
+                "run_id": item["run_id"],
+                "source_id": item["source_id"],
+                "state": item["state"],
+                "revision": item["revision"],
+                "started_at": _moment(item["started_at"]),
+                "finished_at": _moment(item["finished_at"]),
+            }
+            for item in runs
+        ],
+    }
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="seconds")
+
+
+def sources(output: Output) -> None:
+    """The declarations, as they were read."""
+    with opened(output) as workspace:
+        declared = declared_sources(workspace)
+    output.result(
+        {
+            "sources": [
+                {"id": item.id, "kind": item.kind, "location": item.location, "schedule": item.schedule}
+                for item in declared
+            ]
+        }
+    )
+    output.table(
+        ("source", "kind", "location", "schedule"),
+        [(item.id, item.kind, item.location, item.schedule or "") for item in declared],
+    )
+    if not declared:
+        output.line("No source is declared. Write a YAML file into dags/sources, or ingest a folder by its path.")
+
+
+def quarantine(output: Output, source: str | None, *, collection: str | None) -> None:
+    """What could not be read."""
+    with opened(output, collection=collection) as workspace, workspace.ledger.reading() as reading:
+        rows = ledger_documents.list_quarantine(reading, workspace.settings.collection, source)
+    shown = [
+        {
+            "source": row["source_id"],
+            "document": row["natural_key"],
+            "outcome": row["outcome"],
+            "stage": row["stage"],
+            "cause": row["cause"],
+            "found": row["detail"].get("found"),
+            "remedy": row["detail"].get("remedy"),
+            "attempts": row["attempts"],
+            "since": _moment(row["first_at"]),
+        }
+        for row in rows
+    ]
+    output.result({"quarantine": shown})
+    output.table(
+        ("source", "document", "state", "cause", "found"),
+        [(item["source"], item["document"], item["outcome"], item["cause"], item["found"]) for item in shown],
+    )
+    if not shown:
+        output.line("Nothing is in quarantine.")
+
+
+def approve(output: Output, source: str, documents: Sequence[str] | None, *, collection: str | None) -> None:
+    """Release holds."""
+    with opened(output, collection=collection) as workspace:
+        name = workspace.settings.collection
+        with workspace.ledger.transaction() as tx:
+            held = [key for source_id, key in ledger_documents.list_holds(tx, name, source) if source_id == source]
+            unknown = sorted(set(documents or ()) - set(held))
+            if unknown or not held:
+                raise SettingsError(
+                    f"approve deletions of the source {source!r}",
+                    found=f"no deletion of {unknown[0]!r} is held" if unknown else "no deletion is held",
+                    remedy="See `wellread status`; a hold ends when its document returns or changes.",
+                )
+            count = ledger_documents.approve_holds(tx, name, source, list(documents) if documents else None)
+    output.result({"source": source, "approved": count})
+    output.line(f"{count} deletions approved. The next `wellread ingest {source}` looks again and applies them.")
+
+
+def run_vacuum(output: Output, *, collection: str | None) -> None:
+    """Vacuum now."""
+    with opened(output, collection=collection) as workspace:
+        done = vacuum(workspace.parts, workspace.settings.collection)
+    output.result({"deleted": done.deleted, "oldest_readable": done.oldest_readable})
+    output.line(f"{done.deleted} closed objects deleted.")
+
+
+def doctor(output: Output) -> None:
+    """Everything that must be right, one line each."""
+    with opened(output) as workspace:
+        findings = examine(workspace)
+    output.result({"ok": all(item.ok for item in findings), "findings": [_finding(item) for item in findings]})
+    for item in findings:
+        output.line(
+            f"{'ok ' if item.ok else 'BAD'} {item.what}: {item.found}", style=None if item.ok else "bold red"
+        )
+        if not item.ok:
+            output.line(f"      {item.remedy}")
+    if not all(item.ok for item in findings):
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _finding(item: Finding) -> dict[str, object]:
+    return {"what": item.what, "ok": item.ok, "found": item.found, "remedy": item.remedy}

@@ -1,0 +1,97 @@
+"""Is this deployment set up right? Each part is tried, and what is missing is said."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wellread.documents import ParsedDocument
+from wellread.errors import WellreadError
+from wellread.models.self_check import CANARY_TEXT
+from wellread.sources.declarations import load_declarations
+from wellread.workspace.composition import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part, tried."""
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """Try every part of the deployment; a broken one does not hide the others."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("home folder", lambda: _home(workspace)),
+        ("ledger", lambda: _ledger(workspace)),
+        ("artifacts", lambda: _artifacts(workspace)),
+        ("Weaviate", lambda: _store(workspace)),
+        ("embedder", lambda: _embedder(workspace)),
+        ("collection's model", lambda: _model(workspace)),
+        ("parser", lambda: _parser(workspace)),
+        ("source declarations", lambda: _declarations(workspace)),
+    ]
+    return [_tried(what, check) for what, check in checks]
+
+
+def _tried(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, ok=True, found=check())
+    except WellreadError as error:
+        return Finding(what, ok=False, found=error.found, remedy=error.remedy)
+    except ImportError as error:
+        return Finding(what, ok=False, found=str(error), remedy="Install the extra that brings this package.")
+
+
+def _home(workspace: Workspace) -> str:
+    free_gib = shutil.disk_usage(workspace.home).free / 2**30
+    return f"{workspace.home}, {free_gib:.1f} GiB free"
+
+
+def _ledger(workspace: Workspace) -> str:
+    workspace.ledger.now()
+    return workspace.ledger.engine.url.render_as_string(hide_password=True)
+
+
+def _artifacts(workspace: Workspace) -> str:
+    reference = workspace.artifacts.put("doctor", b"ok")
+    workspace.artifacts.get(reference)
+    return workspace.artifacts.uri(reference).rsplit("/", 3)[0]
+
+
+def _store(workspace: Workspace) -> str:
+    workspace.store.read_head(workspace.settings.collection)
+    return "answers"
+
+
+def _embedder(workspace: Workspace) -> str:
+    workspace.embedder.embed([CANARY_TEXT], kind="query")
+    identity = workspace.embedder.identity
+    return f"{identity.provider} {identity.model}, {identity.dimensions} dimensions"
+
+
+def _model(workspace: Workspace) -> str:
+    head = workspace.store.read_head(workspace.settings.collection)
+    if head is None:
+        return f"{workspace.settings.collection} does not exist yet"
+    from wellread.retrieval.heads import check_model
+
+    check_model(head, workspace.embedder.identity)
+    return "the one that built the collection"
+
+
+def _parser(workspace: Workspace) -> str:
+    parsed: ParsedDocument = workspace.parser.parse(b"A short text that everybody can read.", "doctor.txt")
+    return f"reads {parsed.media_type}"
+
+
+def _declarations(workspace: Workspace) -> str:
+    folder = workspace.settings.sources_folder or Path("dags/sources")
+    if not folder.is_dir():
+        return f"no folder {folder}: only folders given by path can be ingested"
+    return f"{len(load_declarations(folder))} in {folder}"
