@@ -44,7 +44,9 @@ def partition(atoms: Sequence[Atom], *, max_words: int, kept: AbstractSet[int] =
     rewards = [_reward(atom, height, kept) for atom, height in zip(atoms, heights, strict=True)]
     ends: list[int] = []
     start = 0
-    for fence in [*fences(atoms), len(atoms)]:
+    # Beside a version before, its cuts are what bounds an edit: a fence that is new would only add a cut.
+    borders = [fence for fence in fences(atoms) if not kept or atoms[fence].start_char in kept]
+    for fence in [*borders, len(atoms)]:
         ends.extend(_arrange(words, rewards, start, fence, max_words))
         start = fence
     return ends
