@@ -95,6 +95,10 @@ class ExtractiveAnswerer:
         return AnswerDraft(claims=tuple(claims), found=bool(claims))
 
     def answer(self, question: str, result: RetrievalResult) -> AnswerDraft:
-        """The draft for one question and its retrieval result, without gate and check: for evaluation."""
+        """The draft for one question and its retrieval result with its confidence, without gate and check.
+
+        For evaluation, which measures abstention by the confidence.
+        """
         request = dataclasses.replace(request_of(result), question=question)
-        return self.read(request, self.respond(request))
+        draft = self.read(request, self.respond(request))
+        return dataclasses.replace(draft, confidence=self.confidence(request))

@@ -49,6 +49,8 @@ class AnswerDraft:
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
     """``None`` where the price is not known."""
+    confidence: float | None = None
+    """How sure its maker is that the passages answer the question, where it says so itself."""
 
     @property
     def text(self) -> str | None:

@@ -50,8 +50,10 @@ def write(path: Path, content: str | bytes) -> Path:
     [
         (
             "q.jsonl",
-            '{"id": "a", "question": "What is it?", "team": "one"}\n\n'
-            '{"id": "b", "question": null, "team": "two, three"}\n',
+            (
+                '{"id": "a", "question": "What is it?", "team": "one"}\n\n'
+                '{"id": "b", "question": null, "team": "two, three"}\n'
+            ),
         ),
         ("q.csv", 'id,question,team\na,What is it?,one\nb,,"two, three"\n'),
         ("bom.csv", '\ufeffid,question,team\r\na,What is it?,one\r\nb,,"two, three"\r\n'),
