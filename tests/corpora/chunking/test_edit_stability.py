@@ -121,7 +121,9 @@ def edits(elements: list[Element]) -> Iterator[tuple[str, list[Element]]]:
         (index, sentence)
         for index, element in enumerate(elements)
         if element.kind != "heading"
-        for sentence in range(element.header_rows, len(sentence_parts(element)))
+        for sentence, part in enumerate(sentence_parts(element))
+        # A sentence of several chunks' length takes them all with it when it goes.
+        if sentence >= element.header_rows and len(part.split()) <= 120
     ]
     middle = places[len(places) // 2]
     for name, place in (
