@@ -124,16 +124,20 @@ class WarmParent:
                     raise _cannot_start("it ended while it imported the parsers") from error
                 self._preloaded = True
 
-    def reap(self, child: ChildProcess) -> tuple[int, int]:
-        """Kills the worker and all that it started. Returns its wait status and peak memory in bytes."""
+    def reap(self, child: ChildProcess) -> tuple[int, int] | None:
+        """Kills the worker and all that it started. Returns its wait status and peak memory in bytes.
+
+        ``None`` where the warm parent is gone, and the worker with it.
+        """
         child.connection.close()
         with self._lock:
             if self._closed or self._control is None:
-                return 0, 0
+                return None
             try:
                 status, peak_bytes = self._command(b"reap %d" % child.pid).split()
             except ChildLostError:
-                return 0, 0  # its parent is dead, so it is too
+                self._stop()
+                return None
             return int(status), int(peak_bytes)
 
     def close(self) -> None:
@@ -159,7 +163,7 @@ class WarmParent:
 
     def _start(self) -> socket.socket:
         if self._closed:
-            raise SystemicError("parse a document", found="the parser pool is closed", remedy="Open a new pool")
+            raise pool_closed()
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as errors:
             arguments = [str(theirs.fileno()), self._settings.model_dump_json()]
@@ -201,6 +205,11 @@ class WarmParent:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def pool_closed() -> SystemicError:
+    """The error of whoever asks, or still waits, after the pool was closed."""
+    return SystemicError("parse a document", found="the parser pool is closed", remedy="Open a new pool")
 
 
 def _environment() -> dict[str, str]:

@@ -13,6 +13,8 @@ from wellread.parsing.web_page import read_html
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\n]+))$", re.MULTILINE | re.IGNORECASE)
+SUBTITLE = re.compile(r'<p class="subtitle">(.*?)</p>', re.DOTALL)
+"""The only section of a document becomes a subtitle in pandoc."""
 CONVERTER_SECONDS = 50
 
 
@@ -51,7 +53,8 @@ def read_restructured(text: str, settings: ParsingSettings) -> Reading:
         return Reading(
             reading.elements, title=reading.title, warnings=("not valid reStructuredText: read as text",)
         )
-    reading = read_html(done.stdout.decode("utf-8", "replace"), main_content_only=False)
+    markup = SUBTITLE.sub(r"<h2>\1</h2>", done.stdout.decode("utf-8", "replace"))
+    reading = read_html(markup, main_content_only=False)
     if not reading.elements:
         raise UnreadableError("no_elements", "reStructuredText without any text")
     return Reading(reading.elements, warnings=reading.warnings)

@@ -149,7 +149,7 @@ def _same_paragraph(paragraph: list[Line], line: Line, pitch: float, right_edge:
         return False
     if ITEM_START.match(line.text) and (SENTENCE_END.search(last.text) or BULLET_START.match(line.text)):
         return False
-    return _both_centred(last, line) or not _ended_early(last, line, right_edge)
+    return last.text.endswith("-") or _both_centred(last, line) or not _ended_early(last, line, right_edge)
 
 
 def _both_centred(last: Line, line: Line) -> bool:

@@ -15,12 +15,13 @@ from wellread.documents import ParsedDocument
 from wellread.identities import stage_signature
 from wellread.parsing.causes import Cause, document_error
 from wellread.parsing.channel import unpack_document
-from wellread.parsing.child_process import ChildLostError, ChildProcess, ChildTimeoutError, WarmParent
+from wellread.parsing.child_process import ChildLostError, ChildProcess, ChildTimeoutError, WarmParent, pool_closed
 from wellread.parsing.settings import OUTPUT_FIELDS, ParsingSettings
 
 CODE_VERSION = "parsing-1"
 """Raised with every change that alters what comes out of parsing: documents are then parsed again."""
 NEAR_LIMIT = 0.8
+MAX_TURNS = 100
 
 
 def signature(settings: ParsingSettings) -> str:
@@ -63,6 +64,8 @@ class ParserPool:
 
     def submit(self, content: bytes, natural_key: str) -> Future[ParsedDocument]:
         """Parses in the background, ``worker_count`` documents at once; errors come with the result."""
+        if self._closed.is_set():
+            raise pool_closed()
         return self._executor.submit(self._parse, content, natural_key)
 
     def close(self) -> None:
@@ -77,11 +80,15 @@ class ParserPool:
             limit = self.settings.max_content_bytes
             raise document_error(natural_key, "too_large", f"{len(content):,} bytes, the limit is {limit:,}")
         answer = self._answer(content, natural_key)
-        while "needs" in answer:  # each turn replaces one child that was forked before they were imported
+        for _ in range(MAX_TURNS):  # each turn replaces one child that was forked before the slow imports
+            if "needs" not in answer:
+                break
             self._warm_parent.preload()
             answer = self._answer(content, natural_key)
         if "failure" in answer:
             raise document_error(natural_key, cast("Cause", answer["failure"]), str(answer["found"]))
+        if "document" not in answer:
+            raise document_error(natural_key, "crashed", f"its child process ended {MAX_TURNS} times")
         return unpack_document(cast("dict[str, object]", answer["document"]))
 
     def _answer(self, content: bytes, natural_key: str) -> dict[str, object]:
@@ -93,9 +100,12 @@ class ParserPool:
             limit = self.settings.wall_limit_seconds
             raise document_error(natural_key, "timeout", f"not done after {limit:g} s") from None
         except ChildLostError:
-            status, peak_bytes = self._warm_parent.reap(child)
-            cause, found = self._reason_of_death(status, peak_bytes)
-            raise document_error(natural_key, cause, found) from None
+            death = self._warm_parent.reap(child)
+            if self._closed.is_set():
+                raise pool_closed() from None
+            if death is None:
+                return {"needs": "another warm parent"}  # it was killed from outside: not the document's fault
+            raise document_error(natural_key, *self._reason_of_death(*death)) from None
         answer: dict[str, object] = json.loads(raw)
         if (
             "needs" in answer

@@ -1,0 +1,152 @@
+"""Messy, broken and hostile files: each is parsed, or refused with a cause; nothing hangs or crashes the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from wellread.documents import ParsedDocument
+from wellread.errors import DocumentError, UnsupportedTypeError
+from wellread.parsing.causes import CAUSES
+
+pytestmark = pytest.mark.corpora
+
+Manifest = Callable[[str], list[dict[str, Any]]]
+Outcomes = Callable[[str, list[str]], dict[str, ParsedDocument | DocumentError]]
+
+READ_FORMATS = {
+    "txt",
+    "md",
+    "rst",
+    "html",
+    "csv",
+    "tsv",
+    "json",
+    "ndjson",
+    "xml",
+    "docx",
+    "pptx",
+    "xlsx",
+    "xlsm",
+    "eml",
+    "pdf",
+}
+WITHOUT_A_WORD = {
+    "files/unstructured/empty.xlsx",  # a workbook without a value
+    "files/unstructured/picture.pptx",  # a slide with one picture
+    "files/unstructured/test-image-jpg-mime.pptx",  # the same
+}
+
+
+def _check_states(outcomes: dict[str, ParsedDocument | DocumentError]) -> None:
+    for path, outcome in outcomes.items():
+        if isinstance(outcome, ParsedDocument):
+            assert any(element.text.strip() for element in outcome.elements), path
+        else:
+            assert outcome.cause in CAUSES, path
+            assert outcome.cause != "crashed", path
+            assert (outcome.cause == "unsupported") == isinstance(outcome, UnsupportedTypeError), path
+
+
+def test_messy_documents_of_read_types_are_ingested(manifest: Manifest, outcomes: Outcomes) -> None:
+    rows = manifest("messy-documents")
+    found = outcomes("messy-documents", [row["path"] for row in rows])
+    assert len(found) == 263
+    _check_states(found)
+    expected = {row["path"] for row in rows if row["class"] == "text" and row["format"] in READ_FORMATS}
+    missed = {path for path in expected if isinstance(found[path], DocumentError)}
+    assert missed == WITHOUT_A_WORD
+    assert all(getattr(found[path], "cause", "") == "no_elements" for path in missed)
+
+
+def test_messy_documents_without_text_are_refused_with_the_right_cause(
+    manifest: Manifest, outcomes: Outcomes
+) -> None:
+    rows = [row for row in manifest("messy-documents") if row["class"] in {"empty", "image", "password"}]
+    found = outcomes("messy-documents", [row["path"] for row in rows])
+    causes = {row["class"]: Counter() for row in rows}
+    for row in rows:
+        causes[row["class"]][getattr(found[row["path"]], "cause", "parsed")] += 1
+    assert causes == {"empty": Counter(empty=3), "image": Counter(unsupported=7), "password": Counter(encrypted=2)}
+
+
+def test_broken_documents_end_in_one_state_each(manifest: Manifest, outcomes: Outcomes) -> None:
+    rows = manifest("broken-documents")
+    found = outcomes("broken-documents", [row["path"] for row in rows])
+    assert len(found) == 124
+    _check_states(found)
+    locked = [row["path"] for row in rows if row["class"] == "password"]
+    assert {getattr(found[path], "cause", "parsed") for path in locked} == {"encrypted"}
+    readable = [row for row in rows if row["class"] == "text" and row["format"] == "pdf"]
+    refused = {row["path"] for row in readable if isinstance(found[row["path"]], DocumentError)}
+    assert refused == {"files/pdfjs/issue5801.pdf"}  # a font without meaning: only unassigned characters
+
+
+def test_hostile_inputs_do_what_their_manifest_expects(manifest: Manifest, outcomes: Outcomes) -> None:
+    rows = manifest("hostile-inputs")
+    found = outcomes("hostile-inputs", [row["path"] for row in rows])
+    assert len(found) == 21
+    _check_states(found)
+    causes = {path.removeprefix("files/"): getattr(outcome, "cause", "parsed") for path, outcome in found.items()}
+    assert causes == {
+        "zip-bomb.docx": "zip_bomb",
+        "billion-laughs.docx": "malicious",
+        "billion-laughs.xml": "malicious",
+        "external-entity.xml": "parsed",
+        "nested.zip": "unsupported",
+        "path-traversal.zip": "unsupported",
+        "deep-html.html": "parsed",
+        "one-line.csv": "parsed",
+        "ragged.csv": "parsed",
+        "million-rows.xlsx": "parsed",
+        "page-loop.pdf": "corrupt",
+        "stream-bomb.pdf": "no_elements",
+        "truncated.pdf": "truncated",
+        "not-a-pdf.pdf": "parsed",
+        "empty.pdf": "empty",
+        "nul-bytes.txt": "parsed",
+        "lone-surrogates.json": "parsed",
+        "bidi-and-zero-width.txt": "parsed",
+        "mixed-encodings.txt": "parsed",
+        "hidden-instructions.html": "parsed",
+        "odd-names.zip": "unsupported",
+    }
+    texts = {
+        path.removeprefix("files/"): " ".join(element.text for element in outcome.elements)
+        for path, outcome in found.items()
+        if isinstance(outcome, ParsedDocument)
+    }
+    assert texts["external-entity.xml"] == "before after"
+    assert "needle at depth" in texts["deep-html.html"]
+    assert "\0" not in texts["nul-bytes.txt"]
+    hidden = texts["hidden-instructions.html"]
+    assert "25" in hidden
+    assert "99" not in hidden
+    assert "ignore" not in hidden.lower()
+
+
+def test_json_of_all_kinds_is_read_or_taken_as_text(corpora: Path, outcomes: Outcomes) -> None:
+    paths = sorted(
+        str(path.relative_to(corpora / "broken-json")) for path in (corpora / "broken-json/files").iterdir()
+    )
+    found = outcomes("broken-json", paths)
+    assert len(found) == 107
+    _check_states(found)
+    valid = [path for path in paths if Path(path).name.startswith("y_")]
+    assert valid
+    for path in valid:
+        outcome = found[path]
+        assert isinstance(outcome, ParsedDocument), path
+        assert outcome.media_type in {"application/json", "application/x-ndjson"}, path
+
+
+def test_no_child_process_outgrew_the_set(manifest: Manifest, outcomes: Outcomes) -> None:
+    outcomes("broken-documents", [row["path"] for row in manifest("broken-documents")])
+    children = psutil.Process().children(recursive=True)
+    ours = [child for child in children if "wellread.parsing.warm_parent" in child.cmdline()]
+    assert 1 <= len(ours) <= 3  # the warm parent and two workers

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from wellread.documents import ParsedDocument
+from wellread.errors import DocumentError
+
+Parse = Callable[[bytes, str], ParsedDocument]
+MakePdf = Callable[..., bytes]
+
+
+def _page(number: int, *lines: str) -> list[tuple[float, float, float, str]]:
+    body = [(72.0, 680.0 - 14 * index, 11.0, line) for index, line in enumerate(lines)]
+    return [(72, 750, 9, "Green Valley Cooperative"), *body, (300, 40, 9, f"Page {number} of 4")]
+
+
+def test_lines_become_paragraphs_and_running_lines_become_furniture(parse: Parse, make_pdf: MakePdf) -> None:
+    names = ("committee", "orchestra", "fire brigade", "bowling club")
+    pages = [
+        _page(
+            number,
+            f"The {name} meets on the first Monday of every month in the old hall,",
+            f"and the minutes of the {name} are kept for ten years in the green-",
+            f"house office, where the {name} may read them.",
+        )
+        for number, name in enumerate(names, 1)
+    ]
+    document = parse(make_pdf(pages), "minutes.pdf")
+    assert document.page_count == 4
+    body = [e for e in document.elements if e.kind != "page_furniture"]
+    assert [e.page for e in body] == [1, 2, 3, 4]
+    assert body[0].text == (
+        "The committee meets on the first Monday of every month in the old hall, and the minutes of the committee"
+        " are kept for ten years in the green-\nhouse office, where the committee may read them."
+    )
+    furniture = [e.text for e in document.elements if e.kind == "page_furniture"]
+    assert furniture[:2] == ["Green Valley Cooperative", "Page 1 of 4"]
+    assert len(furniture) == 8
+
+
+def test_larger_text_is_a_heading_and_the_title(parse: Parse, make_pdf: MakePdf) -> None:
+    lines = [
+        (72, 700, 20, "Rules of the house"),
+        (72, 660, 11, "Shoes stay at the door, and guests are welcome at any time."),
+    ]
+    document = parse(make_pdf([lines]), "rules.pdf")
+    assert document.title == "Rules of the house"
+    assert (document.elements[0].kind, document.elements[0].level) == ("heading", 1)
+
+
+def test_a_title_in_the_properties_goes_before_unless_a_program_made_it(parse: Parse, make_pdf: MakePdf) -> None:
+    lines = [(72, 700, 20, "Rules of the house"), (72, 660, 11, "Shoes stay at the door, always.")]
+    assert parse(make_pdf([lines], title="House rules, 3rd edition"), "a.pdf").title == "House rules, 3rd edition"
+    assert parse(make_pdf([lines], title="Microsoft Word - rules.doc"), "a.pdf").title == "Rules of the house"
+
+
+def test_a_sentence_goes_on_over_a_page_break(parse: Parse, make_pdf: MakePdf) -> None:
+    pages = [
+        [(72, 700, 11, "The seller delivers the goods to the place that the buyer has named in the")],
+        [(72, 700, 11, "order, and bears the risk until then.")],
+    ]
+    (paragraph,) = parse(make_pdf(pages), "order.pdf").elements
+    assert paragraph.text.endswith("named in the order, and bears the risk until then.")
+    assert paragraph.page == 1
+
+
+def test_pages_without_text_are_a_scan_and_blank_ones_have_no_elements(parse: Parse, make_pdf: MakePdf) -> None:
+    drawing = make_pdf([[]]).replace(
+        b"<< /Length 0 >>\nstream\n\nendstream", b"<< /Length 19 >>\nstream\n0 0 100 100 re f    \nendstream"
+    )
+    for content, cause in ((drawing, "no_text"), (make_pdf([[]]), "no_elements")):
+        with pytest.raises(DocumentError) as refused:
+            parse(content, "scan.pdf")
+        assert refused.value.cause == cause
+
+
+def test_a_pdf_cut_short_is_truncated(parse: Parse) -> None:
+    with pytest.raises(DocumentError) as refused:
+        parse(b"%PDF-1.4\n1 0 obj\n<< /Type /Cat", "cut.pdf")
+    assert refused.value.cause == "truncated"
