@@ -1,0 +1,258 @@
+"""From a question to passages: search, resolve, score again, place, add neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from wellread.errors import SettingsError
+from wellread.models.protocol import Embedder
+from wellread.retrieval.heads import HeadCache, check_model, check_snapshot
+from wellread.retrieval.placing import lie_together, neighbours, place_hits
+from wellread.retrieval.query_vectors import embed_questions
+from wellread.retrieval.rescoring import Candidate, by_language, ranked, rescore, with_cosines
+from wellread.retrieval.resolution import Resolution, resolve
+from wellread.retrieval.results import RetrievalFeatures, RetrievalResult, SearchMode
+from wellread.retrieval.settings import RetrievalSettings
+from wellread.retrieval.term_statistics import SampledStatistics, TermStatistics, rarity_ratio
+from wellread.retrieval.view import Vector, View
+from wellread.retrieval.words import terms
+from wellread.snapshots import Head, Snapshot
+from wellread.stores.protocol import Scope, SearchHit, VectorStore
+
+_ONE = "retrieve passages"
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the first round of searches found for a question."""
+
+    question: str
+    vector: Vector | None
+    hits: list[SearchHit]
+    resolution: Resolution | None
+
+
+class Retriever:
+    """Retrieves passages under snapshots. Safe to share between threads.
+
+    ``term_statistics`` returns counted document frequencies for a head; without it, the collection is sampled.
+    """
+
+    def __init__(
+        self,
+        store: VectorStore,
+        embedder: Embedder,
+        settings: RetrievalSettings | None = None,
+        *,
+        term_statistics: Callable[[Head], TermStatistics] | None = None,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._settings = settings if settings is not None else RetrievalSettings()
+        self._heads = HeadCache(store.read_head, lifetime_seconds=self._settings.head_cache_seconds)
+        self._counted = term_statistics
+        self._sampled = SampledStatistics(
+            store,
+            sample_count=self._settings.statistics_sample_count,
+            lifetime_seconds=self._settings.statistics_seconds,
+        )
+
+    def head(self, collection: str) -> Head:
+        """The newest head of a collection, at most two seconds old: what a question job pins its snapshot from.
+
+        Raises ``SettingsError`` for a collection that does not exist.
+        """
+        return self._heads.newest(collection)
+
+    def retrieve(
+        self,
+        question: str,
+        *,
+        collection: str,
+        scope: Scope,
+        k: int = 10,
+        snapshot: Snapshot | None = None,
+        mode: SearchMode = "hybrid",
+        context_words: int = 0,
+    ) -> RetrievalResult:
+        """The best ``k`` passages for one question; see :meth:`retrieve_many`."""
+        return self.retrieve_many(
+            [question],
+            collection=collection,
+            scope=scope,
+            k=k,
+            snapshot=snapshot,
+            mode=mode,
+            context_words=context_words,
+        )[0]
+
+    def retrieve_many(
+        self,
+        questions: Sequence[str],
+        *,
+        collection: str,
+        scope: Scope,
+        k: int = 10,
+        snapshot: Snapshot | None = None,
+        mode: SearchMode = "hybrid",
+        context_words: int = 0,
+    ) -> list[RetrievalResult]:
+        """One result a question, in order, all under one head and snapshot (the head's own unless one is pinned).
+
+        ``mode`` other than ``hybrid`` is the plain search by words or by vector, without second stages.
+        ``context_words`` is the budget that the passages will be packed into: from the settings'
+        ``neighbour_budget_words`` on, neighbours are added.
+
+        Raises ``SettingsError`` (no such collection; a blank question), ``ModelMismatchError`` (built with another
+        model), ``SystemicError`` (the pinned snapshot is older than the oldest readable one), and what store and
+        embedder raise.
+        """
+        for question in questions:
+            _check_question(question)
+        head = self._heads.newest(collection)
+        view = View(self._store, head, snapshot or head.snapshot, scope)
+        check_snapshot(head, view.snapshot)
+        if mode != "keyword":
+            check_model(head, self._embedder.identity)
+        vectors = [None] * len(questions) if mode == "keyword" else self._embed(questions)
+        asked = list(zip(questions, vectors, strict=True))
+        if mode != "hybrid":
+            found = self._each(lambda one: self._search_plainly(view, *one, mode=mode), asked)
+            return self._each(lambda one: self._result(view, one, _plain(one), k, context_words), found)
+        statistics = self._statistics(view)
+        found = self._each(lambda one: self._search(view, *one, statistics), asked)
+        inner = self._inner_vectors(found)
+        return self._each(
+            lambda pair: self._finish(view, *pair, statistics, k, context_words),
+            list(zip(found, inner, strict=True)),
+        )
+
+    # -- the first round ------------------------------------------------------------------------------
+    def _search_plainly(self, view: View, question: str, vector: Vector | None, *, mode: SearchMode) -> _Found:
+        hits = view.search(
+            question, vector, mode=mode, alpha=self._settings.alpha_ratio, limit=self._settings.depth_count
+        )
+        return _Found(question, vector, hits, None)
+
+    def _search(self, view: View, question: str, vector: Vector | None, statistics: TermStatistics) -> _Found:
+        found = self._search_plainly(view, question, vector, mode="hybrid")
+        if not self._settings.resolve_documents or not found.hits:
+            return found
+
+        def rarity(word: str) -> float:
+            return rarity_ratio(terms(word)[0], statistics)
+
+        named = view.named(question, self._settings.resolution_documents_count + 1)
+        return _Found(question, vector, found.hits, resolve(question, named, rarity, self._settings))
+
+    # -- the second round -----------------------------------------------------------------------------
+    def _inner_vectors(self, found: Sequence[_Found]) -> list[Vector | None]:
+        """For each question that names a document: its vector mixed with that of the question without the name."""
+        residuals = [one.resolution.residual for one in found if one.resolution is not None]
+        embedded = iter(self._embed(residuals))
+        share = self._settings.resolution_vector_ratio
+        mixed: list[Vector | None] = []
+        for one in found:
+            if one.resolution is None or one.vector is None:
+                mixed.append(None)
+                continue
+            mean = (1 - share) * np.asarray(one.vector) + share * np.asarray(next(embedded))
+            mixed.append((mean / max(float(np.linalg.norm(mean)), 1e-12)).tolist())
+        return mixed
+
+    def _finish(
+        self,
+        view: View,
+        found: _Found,
+        inner_vector: Vector | None,
+        statistics: TermStatistics,
+        k: int,
+        context_words: int,
+    ) -> RetrievalResult:
+        weights = by_language(found.question, statistics)
+        candidates = rescore(found.hits, weights, self._settings)
+        if found.resolution is not None and inner_vector is not None:
+            weights = by_language(found.resolution.residual, statistics)
+            inside = view.inside([version.doc_id for version in found.resolution.versions]).search(
+                found.resolution.residual,
+                inner_vector,
+                mode="hybrid",
+                alpha=self._settings.resolution_alpha_ratio,
+                limit=self._settings.depth_count,
+            )
+            boost = self._settings.resolution_boost
+            candidates += rescore(inside, weights, self._settings, document_boost=boost)
+        best = with_cosines(ranked(candidates)[: max(k, self._settings.rescored_count)], found.vector)
+        language = best[0].hit.language if best else "en"
+        return self._result(view, found, best, k, context_words, term_weights=dict(weights(language)))
+
+    def _result(
+        self,
+        view: View,
+        found: _Found,
+        best: Sequence[Candidate],
+        k: int,
+        context_words: int,
+        *,
+        term_weights: dict[str, float] | None = None,
+    ) -> RetrievalResult:
+        resolution = found.resolution
+        hits, places = place_hits(view, best, k, known=resolution.versions if resolution else ())
+        beside = []
+        if context_words >= self._settings.neighbour_budget_words and (
+            resolution is not None or lie_together(hits)
+        ):
+            beside = neighbours(view, hits, places, self._settings.neighbour_window_count)
+        return RetrievalResult(
+            question=found.question,
+            passages=(*hits, *beside),
+            head=view.head,
+            snapshot=view.snapshot,
+            features=_features(best, is_resolved=resolution is not None),
+            term_weights=term_weights or {},
+            resolved_document=resolution.described() if resolution else None,
+        )
+
+    # -- inside ---------------------------------------------------------------------------------------
+    def _statistics(self, view: View) -> TermStatistics:
+        if self._counted is not None:
+            return self._counted(view.head)
+        return self._sampled.of(view.head, view.scope.tenant)
+
+    def _embed(self, questions: Sequence[str]) -> list[Vector | None]:
+        return list(embed_questions(self._embedder, questions).tolist())
+
+    def _each(self, work: Callable[[_Item], _Made], items: Sequence[_Item]) -> list[_Made]:
+        """``work`` on all items, some at once; one item needs no thread."""
+        if len(items) < 2:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="wellread-retrieval") as pool:
+            made: Iterator[_Made] = pool.map(work, items)
+            return list(made)
+
+
+def _check_question(question: str) -> None:
+    if not question.strip():
+        raise SettingsError(_ONE, found="a blank question", remedy="Ask something.")
+
+
+def _plain(found: _Found) -> list[Candidate]:
+    return with_cosines([Candidate(hit) for hit in found.hits], found.vector)
+
+
+def _features(best: Sequence[Candidate], *, is_resolved: bool) -> RetrievalFeatures:
+    cosines = sorted((candidate.cosine for candidate in best if candidate.cosine is not None), reverse=True)
+    return RetrievalFeatures(
+        top_cosine=cosines[0] if cosines else 0.0,
+        cosine_drop=cosines[0] - cosines[min(4, len(cosines) - 1)] if cosines else 0.0,
+        best_coverage=max((candidate.closeness.coverage for candidate in best), default=0.0),
+        best_proximity=max((candidate.closeness.proximity for candidate in best), default=0.0),
+        resolved=is_resolved,
+    )
