@@ -92,7 +92,7 @@ def embedding_server(
     """
     state = ServerState()
     http = _HttpServer(("127.0.0.1", port), state=state, dimensions=dimensions, api_key=api_key, model=model)
-    thread = threading.Thread(target=http.serve_forever, name="embedding-server", daemon=True)
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,), name="embedding-server", daemon=True)
     thread.start()
     try:
         yield EmbeddingServer(port=http.server_address[1], state=state, dimensions=dimensions)
