@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -131,26 +132,26 @@ def _start_once(
         version=settings.version,
         ports=ports,
         pid=process.pid,
-        created_at_epoch_seconds=psutil.Process(process.pid).create_time(),
+        created_at_epoch_seconds=process.create_time(),
     )
     write_state(files, state)
     address = local_address(ports, credentials)
     try:
-        wait_until_ready(address, psutil.Process(process.pid), settings, files.log, log_start)
+        wait_until_ready(address, process, settings, files.log, log_start)
     except BaseException:
-        stop_process(psutil.Process(process.pid), settings.stop_seconds)
+        stop_process(process, settings.stop_seconds)
         raise
     return address
 
 
 def _spawn(
     settings: ServerSettings, files: ServerFiles, binary: Path, credentials: Credentials, ports: Ports
-) -> subprocess.Popen[bytes]:
+) -> psutil.Process:
     descriptor = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     command = [str(binary), "--scheme", "http", "--host", "127.0.0.1", "--port", str(ports.http)]
     command += ["--read-timeout=600s", "--write-timeout=600s"]
     try:
-        return subprocess.Popen(  # the binary is the one that was found or installed
+        process = subprocess.Popen(  # the binary is the one that was found or installed
             command,
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
@@ -167,6 +168,10 @@ def _spawn(
         ) from error
     finally:
         os.close(descriptor)
+    child = psutil.Process(process.pid)
+    # Takes the exit status if the server ends while this process lives: no zombie keeps its number.
+    threading.Thread(target=process.wait, daemon=True, name="weaviate-reaper").start()
+    return child
 
 
 def local_address(ports: Ports, credentials: Credentials) -> ServerAddress:
@@ -193,13 +198,21 @@ def wait_until_ready(
     deadline = time.monotonic() + settings.start_seconds
     reason: str | None = "not asked yet"
     while time.monotonic() < deadline:
-        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+        if has_ended(process):
             raise _start_failure("it ended while starting", log, log_start)
         reason = why_not_ready(address, timeout_seconds=settings.reach_seconds)
         if reason is None:
             return
         time.sleep(_POLL_SECONDS)
     raise _start_failure(f"not ready after {settings.start_seconds:g} s ({reason})", log, log_start)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether the process is gone or only waits for its parent to notice."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _start_failure(found: str, log: Path, log_start: int) -> WellreadError | PortTakenError:

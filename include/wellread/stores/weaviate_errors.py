@@ -30,7 +30,7 @@ _PASSING = (
 )
 _MISSING = ("could not find class", "class not found", "does not exist in schema", "no such class")
 _TRANSIENT_CODES = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED"})
-_REFUSED_KEY_CODES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+_REFUSED_KEY_CODES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "HTTP 401", "HTTP 403"})
 
 
 class CallFailedError(Exception):
@@ -43,6 +43,11 @@ class CallFailedError(Exception):
         super().__init__(f"{code}: {details}")
         self.code = code
         self.details = details
+
+
+def key_was_refused(code: str, details: str) -> bool:
+    """Whether the server turned the caller away. Over gRPC it says so in words, under the code UNKNOWN."""
+    return code in _REFUSED_KEY_CODES or details.startswith("extract auth: unauthorized")
 
 
 def storage_is_full(message: str) -> bool:
@@ -68,7 +73,7 @@ def storage_full_error(asked: str, message: str) -> StorageFullError:
 
 def typed_failure(asked: str, code: str, details: str) -> WellreadError:
     """The error of a failed call. ``code`` is a gRPC status name or ``HTTP <number>``."""
-    if code in _REFUSED_KEY_CODES or code in {"HTTP 401", "HTTP 403"}:
+    if key_was_refused(code, details):
         return AuthenticationError(
             asked, found=f"the server refused the key ({code})", remedy="Set the API key that the server knows"
         )

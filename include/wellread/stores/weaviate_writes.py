@@ -14,6 +14,7 @@ from wellread.stores.protocol import WriteResult
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_errors import (
     CallFailedError,
+    key_was_refused,
     may_pass,
     storage_full_error,
     storage_is_full,
@@ -29,7 +30,7 @@ DELETE_IDS_PER_CALL = 4_000
 
 _DELETE_ROUNDS = 5
 # The request never reached the handler: nothing can be stored.
-_NEVER_TAKEN = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED", "INVALID_ARGUMENT"})
+_NEVER_TAKEN = frozenset({"UNIMPLEMENTED", "INVALID_ARGUMENT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def _insert_batch(collection: Collection[Any, Any], batch: Sequence[Row]) -> Wri
     except WeaviateInsertManyAllFailedError as error:
         errors = dict.fromkeys(range(len(ids)), error.message)
     except CallFailedError as error:
-        if error.code in _NEVER_TAKEN:
+        if error.code in _NEVER_TAKEN or key_was_refused(error.code, error.details):
             raise typed_failure(asked, error.code, error.details) from error
         if error.code == "RESOURCE_EXHAUSTED" and "larger than max" in error.details:
             return _too_large(collection, batch, error.details)
