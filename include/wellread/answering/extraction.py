@@ -1,12 +1,12 @@
 """Sentences of passages, scored against a question. Pure functions of values.
 
-A sentence's score is ``cosine weight x cosine + coverage weight x coverage + passage weight x passage score``;
-sentences of few words are damped. The weights are from a sweep over three question sets; they matter little as long
-as cosine and coverage are both in.
+A sentence's score is a weighted sum of five parts: its similarity to the question, the share of the question's
+rare words in it, its passage's similarity and proximity, and the logarithm of its length.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -104,18 +104,18 @@ def score_sentences(
     ``term_weights`` are the question's stems with their inverse frequencies.
     """
     cosines = np.asarray(vectors @ question_vector, dtype=np.float64) if len(candidates) else np.zeros(0)
-    best = max((passage.score for passage in passages), default=0.0)
     scored = []
     for candidate, cosine in zip(candidates, cosines.tolist(), strict=True):
         coverage = _coverage(candidate.read_as, term_weights, language)
-        passage_score = passages[candidate.passage_index].score / best if best > 0 else 0.0
-        raw = (
+        signals = passages[candidate.passage_index].signals
+        score = (
             settings.cosine_weight_ratio * cosine
             + settings.coverage_weight_ratio * coverage
-            + settings.passage_weight_ratio * passage_score
+            + settings.passage_cosine_weight_ratio * signals.get("cosine", 0.0)
+            + settings.passage_proximity_weight_ratio * signals.get("proximity", 0.0)
+            + settings.length_weight_ratio * math.log1p(min(len(words(candidate.text)), settings.length_most_words))
         )
-        damping = min(1.0, len(words(candidate.text)) / settings.full_words_count)
-        scored.append(ScoredSentence(candidate, round(cosine, 6), round(coverage, 6), round(raw * damping, 6)))
+        scored.append(ScoredSentence(candidate, round(cosine, 6), round(coverage, 6), round(score, 6)))
     return tuple(scored)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 
 from wellread.answering.assessment import Assessment, Assessor
 from wellread.answering.extraction import choose_sentences, in_document_order
 from wellread.answering.plans import request_of
 from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
 from wellread.answering.settings import ExtractionSettings
+from wellread.documents import Passage
 from wellread.errors import DocumentError
 from wellread.identities import canonical_json, sha256_text
 from wellread.retrieval.results import RetrievalResult
@@ -52,13 +54,13 @@ class ExtractiveAnswerer:
         """The question and its passages with their scores: sentences are chosen by them."""
         return {
             "question": request.question,
-            "focus": request.focus,
             "language": request.language,
             "passages": [
-                [str(passage.chunk_key), sha256_text(passage.text), passage.neighbour_of, round(passage.score, 6)]
+                [str(passage.chunk_key), sha256_text(passage.text), passage.neighbour_of, _signals(passage)]
                 for passage in request.passages
             ],
-            "term_weights": {term: round(weight, 6) for term, weight in request.term_weights.items()},
+            "features": _rounded(request.features),
+            "term_weights": _rounded(request.term_weights),
         }
 
     def assess(self, request: AnswerRequest) -> Assessment:
@@ -102,3 +104,12 @@ class ExtractiveAnswerer:
         request = dataclasses.replace(request_of(result), question=question)
         draft = self.read(request, self.respond(request))
         return dataclasses.replace(draft, confidence=self.confidence(request))
+
+
+def _signals(passage: Passage) -> dict[str, float]:
+    """The signals of a passage that sentences are scored by."""
+    return _rounded({name: passage.signals.get(name, 0.0) for name in ("cosine", "proximity")})
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in values.items()}

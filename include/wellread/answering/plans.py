@@ -125,7 +125,6 @@ def _request_as_dict(request: AnswerRequest) -> dict[str, object]:
         "passages": [passage_as_dict(passage) for passage in request.passages],
         "term_weights": dict(request.term_weights),
         "features": dict(request.features),
-        "focus": request.focus,
         "language": request.language,
         "messages": [dict(message) for message in request.messages],
     }
@@ -137,7 +136,6 @@ def _request_from_dict(data: Mapping[str, Any]) -> AnswerRequest:
         passages=tuple(passage_from_dict(passage) for passage in data["passages"]),
         term_weights=data["term_weights"],
         features=data["features"],
-        focus=data["focus"],
         language=data["language"],
         messages=tuple(data["messages"]),
     )
@@ -145,14 +143,12 @@ def _request_from_dict(data: Mapping[str, Any]) -> AnswerRequest:
 
 def request_of(result: RetrievalResult) -> AnswerRequest:
     """What answering needs of a retrieval result."""
-    resolved = result.resolved_document
     features = {name: float(value) for name, value in dataclasses.asdict(result.features).items()}
     return AnswerRequest(
         question=result.question,
         passages=result.passages,
         term_weights=dict(result.term_weights),
         features=features,
-        focus=resolved.residual if resolved is not None else result.question,
     )
 
 

@@ -1,7 +1,8 @@
 """Prompts as files: front matter that declares the variables, then one Markdown section for each message.
 
 Rendered by Jinja2's immutable sandbox with strict undefined variables. Documents are only ever *values*: no
-retrieved text is parsed as a template. A deployment overrides a prompt by a file of the same name in its own folder.
+retrieved text is parsed as a template. A deployment overrides a prompt by a file of the same name in a folder
+of its own.
 """
 
 from __future__ import annotations

@@ -21,8 +21,6 @@ class AnswerRequest:
     """The question's stems with their inverse frequencies in the collection."""
     features: Mapping[str, float] = field(default_factory=dict)
     """Signals of the retrieval as a whole: ``RetrievalFeatures`` as numbers."""
-    focus: str = ""
-    """The question without the words that only name a document; the question itself where it names none."""
     language: str = "en"
     messages: tuple[Mapping[str, str], ...] = ()
     """The rendered prompt (``role`` and ``content``) for a language model; empty for the extractive answerer."""
