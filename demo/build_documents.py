@@ -39,7 +39,11 @@ def build_report() -> bytes:
 def _page_content(blocks: Sequence[dict[str, str]], number: int) -> bytes:
     lines = [(56, 800, 9, "F1", REPORT_TITLE), (270, 36, 9, "F1", f"Page {number} of {len(CONTENTS['report'])}")]
     y = 750
+    last_style = ""
     for style, text in (item for block in blocks for item in block.items()):
+        if last_style == "row" and style != "row":
+            y -= 14
+        last_style = style
         if style == "row":
             lines += [(56 + 200 * i, y, 11, "F1", cell.strip()) for i, cell in enumerate(text.split("|"))]
             y -= 17
