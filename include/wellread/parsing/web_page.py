@@ -24,7 +24,9 @@ FURNITURE_NAMES = re.compile(
     re.IGNORECASE,
 )
 HIDDEN_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(px|pt|em|;|$)", re.IGNORECASE
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(px|pt|em|;|$)|opacity\s*:\s*0(\.0+)?\s*(;|$)"
+    r"|(left|top|right|text-indent)\s*:\s*-\d{4,}(px|pt)",  # moved out of the window
+    re.IGNORECASE,
 )
 TABLE_PARTS = ("table", "thead", "tbody", "tfoot", "tr", "td", "th")
 PLACEHOLDER = re.compile("\uf8f0(\\d+)\uf8f1")
