@@ -49,6 +49,7 @@ class LexicalEmbedder:
 
     def embed(self, texts: Sequence[str], *, kind: EmbeddingKind) -> EmbeddingResult:
         assert len(texts) <= self.limits.texts_per_request
+        assert all(self.count_tokens(text) <= self.limits.tokens_per_text for text in texts)
         vectors = np.stack([lexical_vector(text, MODEL.dimensions) for text in texts]).astype(np.float32)
         return EmbeddingResult(vectors, input_tokens=0, requests=1)
 
@@ -143,9 +144,18 @@ def lenient_calibration() -> Calibration:
 
 
 @pytest.fixture
-def extractive() -> ExtractiveAnswerer:
-    settings = ExtractionSettings()
-    return ExtractiveAnswerer(Assessor(LexicalEmbedder(), lenient_calibration(), settings), settings, model=MODEL)
+def embedder() -> LexicalEmbedder:
+    return LexicalEmbedder()
+
+
+@pytest.fixture
+def assessor(embedder: LexicalEmbedder) -> Assessor:
+    return Assessor(embedder, lenient_calibration(), ExtractionSettings())
+
+
+@pytest.fixture
+def extractive(assessor: Assessor) -> ExtractiveAnswerer:
+    return ExtractiveAnswerer(assessor, ExtractionSettings(), model=MODEL)
 
 
 @pytest.fixture
