@@ -23,6 +23,8 @@ _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 _FILLER_COST = 0.02
 _LEAST_RESIDUAL_WORDS = 2
+_ALIKE_RATIO = 0.8
+"""Documents that share the first place must each hold this share of the mention's rare words."""
 
 Rarity = Callable[[str], float]
 """How rare a word is, from 0 (in every chunk) to 1 (in none)."""
@@ -103,6 +105,11 @@ def _worth(word: str, names: Collection[str], rarity: Rarity, least_rarity: floa
     return rarity(word) - least_rarity if word in names else -rarity(word)
 
 
+def _is_named(version: VersionObject, mention: Mention) -> bool:
+    held = mention.rare_words & name_words(version)
+    return len(held) >= _ALIKE_RATIO * len(mention.rare_words)
+
+
 def resolve(
     question: str, hits: Sequence[VersionHit], rarity: Rarity, settings: RetrievalSettings
 ) -> Resolution | None:
@@ -117,6 +124,8 @@ def resolve(
     names = name_words(ahead[0].version)
     mention = find_mention(question, names, rarity, least_rarity=settings.resolution_rarity_ratio)
     if mention is None or len(mention.rare_words) < settings.resolution_words_count:
+        return None
+    if not all(_is_named(hit.version, mention) for hit in ahead):
         return None
     residual = mention.cut_from(question)
     if sum(len(word) > 1 and not is_stop_word(word) for word in words(residual)) < _LEAST_RESIDUAL_WORDS:
