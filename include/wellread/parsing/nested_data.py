@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from wellread.documents import Element
 from wellread.parsing.causes import UnreadableError
@@ -35,7 +36,7 @@ def read_json_lines(text: str, settings: ParsingSettings) -> Reading:  # noqa: A
 
 
 def read_xml(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 - the readers' common signature
-    """Texts in document order, each with the names of the elements around it where they are data.
+    """Texts in document order, one paragraph for each element that has text of its own.
 
     Entities are neither expanded nor fetched.
     """
@@ -44,7 +45,13 @@ def read_xml(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 -
     if NESTED_ENTITY.search(text[:100_000]):
         raise UnreadableError("malicious", "entities that are made of entities")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False, remove_comments=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     start = text.find("?>") + 2 if text.lstrip().startswith("<?xml") else 0
     root = etree.fromstring(text[start:].strip().encode("utf-8", "replace"), parser)
@@ -53,15 +60,23 @@ def read_xml(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 -
     warnings = ("the XML is broken; what could be read was kept",) if parser.error_log else ()
     elements = []
     title = None
-    for node in root.iter():
-        if not isinstance(node.tag, str):
-            continue
-        name = etree.QName(node).localname
-        words = " ".join("".join(node.xpath("text()")).split())
-        if words:
-            title = title or (words if name.lower() in TITLE_KEYS and not words.isdigit() else None)
-            elements.append(Element(kind="paragraph", text=words))
+    for name, words in _texts(root):
+        if name in TITLE_KEYS and title is None and not words.isdigit():
+            title = words
+        elements.append(Element(kind="paragraph", text=words))
     return Reading(elements, title=title, warnings=warnings)
+
+
+def _texts(root: Any) -> Iterator[tuple[str, str]]:
+    """The local name and text of each element that has text of its own; markup inside it stays in its place."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        own = "".join(node.xpath("text()")).strip()
+        if own:
+            yield str(node.xpath("local-name()")).lower(), " ".join("".join(node.xpath(".//text()")).split())
+        else:
+            pending.extend(child for child in reversed(node) if isinstance(child.tag, str))
 
 
 def _elements_of(value: object) -> list[Element]:

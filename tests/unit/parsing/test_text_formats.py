@@ -134,6 +134,11 @@ def test_xml_gives_texts_in_order_and_expands_no_entity(parse: Parse) -> None:
     assert "root:" not in " ".join(element.text for element in document.elements)
 
 
+def test_markup_inside_a_sentence_of_xml_does_not_tear_it_apart(parse: Parse) -> None:
+    xml = b'<?xml version="1.0"?><r><d><t>Note</t><p>Water is <b>very</b> scarce here.</p></d></r>'
+    assert kinds(parse(xml, "r.xml")) == [("paragraph", "Note"), ("paragraph", "Water is very scarce here.")]
+
+
 def test_nested_entities_are_refused_as_malicious(parse: Parse) -> None:
     bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
     with pytest.raises(DocumentError) as refused:
