@@ -9,13 +9,13 @@ from itertools import takewhile
 from wellread.chunking.atoms import Atom, halves
 from wellread.chunking.continuity import kept_places
 from wellread.chunking.partition import partition
+from wellread.chunking.protocol import TokenCounter
 from wellread.chunking.runs import Run, build_runs
 from wellread.chunking.settings import ChunkingSettings
 from wellread.chunking.words import count_words
 from wellread.documents import Chunk, CleanedDocument
 from wellread.errors import SettingsError
 from wellread.identities import stage_signature
-from wellread.models.protocol import TokenCounter
 
 CODE_VERSION = "1"
 """Raised whenever the same input and settings give other chunks."""

@@ -11,7 +11,7 @@ from typing import Any
 from wellread.artifacts.codec import get_json, put_json
 from wellread.chunking.chunker import chunk
 from wellread.cleaning.cleaner import clean
-from wellread.documents import ParsedDocument
+from wellread.documents import Chunk, ParsedDocument
 from wellread.errors import DocumentError, TransientError, UnsupportedTypeError, WellreadError
 from wellread.identities import sha256_bytes
 from wellread.indexing.content import ChunkSet
@@ -115,7 +115,7 @@ def _extract(parts: Parts, fetched: _Fetched) -> Extraction:
         return _failed(fetched, fetched.error)
     try:
         elements_ref, parsed = _elements(parts, fetched)
-        chunks_ref, content = _chunks(parts, elements_ref)
+        chunks_ref, content = _chunks(parts, elements_ref, fetched.row.facts.get("previous_chunks_ref"))
         statistics = _statistics(fetched, content)
         check_document(statistics, parts.quality.document, text=content.text)
     except (DocumentError, TransientError) as error:
@@ -153,20 +153,22 @@ def _elements(parts: Parts, fetched: _Fetched) -> tuple[str, bool]:
     return reference, True
 
 
-def _chunks(parts: Parts, elements_ref: str) -> tuple[str, ChunkSet]:
-    memo_key = chunk_memo_key(parts, elements_ref)
+def _chunks(parts: Parts, elements_ref: str, previous_ref: str | None) -> tuple[str, ChunkSet]:
+    """The chunk set of some elements, cut where the document's version before was cut (docs/decisions/0004)."""
+    memo_key = chunk_memo_key(parts, elements_ref, previous_ref)
     with parts.ledger.reading() as reading:
         reference = run_records.find_extractions(reading, [memo_key]).get(memo_key)
     if reference is not None and parts.artifacts.exists(reference):
         return reference, get_json(parts.artifacts, ChunkSet, reference)
-    content = chunk_set(parts, get_json(parts.artifacts, ParsedDocument, elements_ref))
+    previous = () if previous_ref is None else get_json(parts.artifacts, ChunkSet, previous_ref).chunks
+    content = chunk_set(parts, get_json(parts.artifacts, ParsedDocument, elements_ref), previous)
     reference = put_json(parts.artifacts, "chunks", content)
     with parts.ledger.transaction() as tx:
         run_records.remember_extraction(tx, memo_key, "chunk", reference)
     return reference, content
 
 
-def chunk_set(parts: Parts, parsed: ParsedDocument) -> ChunkSet:
+def chunk_set(parts: Parts, parsed: ParsedDocument, previous: Sequence[Chunk]) -> ChunkSet:
     """Clean and chunk one parsed document."""
     cleaned = clean(parsed, parts.cleaning)
     chunks = chunk(
@@ -174,6 +176,7 @@ def chunk_set(parts: Parts, parsed: ParsedDocument) -> ChunkSet:
         parts.chunking,
         count_tokens=parts.embedder.count_tokens,
         max_tokens=parts.embedder.limits.tokens_per_text,
+        previous=previous,
     )
     return ChunkSet(
         text=cleaned.text,

@@ -20,6 +20,7 @@ from wellread.indexing.recovering import abandon_open, audit_newest, clean_aband
 from wellread.indexing.reporting import merge_waves
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import leases, revisions, run_records
+from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
 from wellread.ledger.run_records import StagedRow
 from wellread.runs import BalanceSheet, DocumentStatistics, SourceDeclaration
@@ -116,9 +117,7 @@ class Runner:
                 highest_in_store=highest,
             )
             run_records.update_run(tx, plan.run_id, revision=number)
-            rows = [
-                _staged(item, known[item.doc_id].acl if item.doc_id in known else None) for item in plan.documents
-            ]
+            rows = [_staged(item, known.get(item.doc_id), plan.stage_signature) for item in plan.documents]
             run_records.stage_documents(tx, declaration.collection, number, rows)
         return _handle(plan, plan_ref, lease, number)
 
@@ -244,7 +243,9 @@ def _handle(plan: Plan, plan_ref: str, lease: Lease, revision: int | None) -> Ru
     )
 
 
-def _staged(item: PlannedDocument, known_acl: tuple[str, ...] | None) -> StagedRow:
+def _staged(item: PlannedDocument, known: KnownDocument | None, signature: str) -> StagedRow:
+    # Cuts made under other settings say nothing about cuts under these.
+    previous_chunks_ref = known.chunks_ref if known is not None and known.stage_signature == signature else None
     facts = {
         "natural_key": item.natural_key,
         "reason": item.reason,
@@ -253,7 +254,8 @@ def _staged(item: PlannedDocument, known_acl: tuple[str, ...] | None) -> StagedR
         "modified_at": item.modified_at,
         "metadata": dict(item.metadata),
         "acl": list(item.acl),
-        "known_acl": None if known_acl is None else list(known_acl),
+        "known_acl": None if known is None else list(known.acl),
+        "previous_chunks_ref": previous_chunks_ref,
         "facts_sha": item.facts_sha,
         "content_sha": item.content_sha,
         "previous_doc_id": None if item.previous_doc_id is None else str(item.previous_doc_id),

@@ -40,9 +40,9 @@ def parse_memo_key(parts: Parts, content_sha: str, natural_key: str) -> str:
     return sha256_json(["parse", content_sha, extension, parts.parse_signature])
 
 
-def chunk_memo_key(parts: Parts, elements_ref: str) -> str:
-    """Chunks depend on the elements alone: a new parser that finds the same elements changes nothing below."""
-    return sha256_json(["chunk", elements_ref, chunk_signature(parts)])
+def chunk_memo_key(parts: Parts, elements_ref: str, previous_ref: str | None) -> str:
+    """Chunks depend on the elements and on the cuts before: a new parser that finds the same changes nothing."""
+    return sha256_json(["chunk", elements_ref, previous_ref, chunk_signature(parts)])
 
 
 def facts_sha(declaration: SourceDeclaration, metadata: object, acl: tuple[str, ...]) -> str:

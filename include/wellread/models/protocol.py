@@ -58,10 +58,3 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Release sessions and connections."""
-
-
-class TokenCounter(Protocol):
-    """Counts tokens the way one model does. Chunking needs no more of a model than this."""
-
-    def __call__(self, text: str) -> int:
-        """The number of tokens of ``text``, without special tokens."""
