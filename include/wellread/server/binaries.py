@@ -115,7 +115,8 @@ def _go_install(go: str, settings: ServerSettings, folder: Path, report: Report)
         "GOBIN": str(folder / "bin"),
         "GOCACHE": str(folder / "build"),
         "GOMODCACHE": str(folder / "modules"),
-        "GOFLAGS": "-modcacherw",  # else the folder cannot be dropped
+        # Read-only module files could not be dropped.
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
     }
     command = [go, "install", "-v", "-trimpath", "-ldflags=-s -w", f"{settings.build_module}@v{settings.version}"]
     output = folder / "go.log"

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wellread.errors import TransientError
+from wellread.errors import StorageFullError, TransientError
 from wellread.server import ServerAddress, ServerSettings, ensure_server, server_status
 from wellread.server.temporary import local_weaviate
 from wellread.snapshots import ModelIdentity, Projection
@@ -130,3 +130,24 @@ def test_a_call_to_a_dead_server_fails_at_once_and_is_sent_once(
             with pytest.raises(TransientError):
                 call()
         assert time.monotonic() - before < 5, "something slept and tried again"
+
+
+def test_a_shard_that_takes_no_writes_is_a_full_storage_and_heals(
+    store: WeaviateStore, projection: Projection, weaviate_address: ServerAddress
+) -> None:
+    import weaviate
+
+    chunk = chunk_of("no room")
+    with weaviate.connect_to_local(
+        port=weaviate_address.http_port,
+        grpc_port=weaviate_address.grpc_port,
+        auth_credentials=weaviate.auth.AuthApiKey(weaviate_address.api_key or ""),
+        skip_init_checks=True,
+    ) as client:
+        config = client.collections.get(projection.chunks).config
+        config.update_shards("READONLY")
+        with pytest.raises(StorageFullError):
+            store.insert_chunks(projection, [chunk, chunk_of("no room either")])
+        config.update_shards("READY")
+    assert store.insert_chunks(projection, [chunk]).stored == {chunk.object_id}
+    assert store.vector_indexed_ids(projection, 1, 1) == {chunk.object_id}
