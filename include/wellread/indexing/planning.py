@@ -11,7 +11,7 @@ from itertools import islice
 
 from wellread.errors import DocumentError, TransientError
 from wellread.identities import document_id, sha256_bytes
-from wellread.indexing.comparing import Candidate, compare, standing_problem
+from wellread.indexing.comparing import Candidate, Comparison, compare, standing_problem
 from wellread.indexing.deletions import decide_deletions
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Draft, Plan, PlannedDocument, Reason
@@ -45,9 +45,7 @@ def plan_wave(
     parts.progress.finish("list")
     vanished = {document.doc_id: document for document in comparison.vanished} if comparison.is_complete else {}
     moves, rest = _pair_moves(parts, declaration, source, comparison.candidates, vanished)
-    moved_from = {item.previous_doc_id for item in moves}
-    comparison.vanished = [item for item in comparison.vanished if item.doc_id not in moved_from]
-
+    _leave_out(comparison, moves)
     limit = _wave_limit(parts, declaration)
     work = moves[:limit]
     draft.settle("pending", len(moves) - len(work))
@@ -73,6 +71,12 @@ def plan_wave(
         notes=tuple(draft.notes),
     )
     return plan, draft.effects
+
+
+def _leave_out(comparison: Comparison, moves: Sequence[PlannedDocument]) -> None:
+    """A document that moved has not vanished."""
+    moved_from = {item.previous_doc_id for item in moves}
+    comparison.vanished = [item for item in comparison.vanished if item.doc_id not in moved_from]
 
 
 def _wave_limit(parts: Parts, declaration: SourceDeclaration) -> int:

@@ -25,13 +25,7 @@ def balance_sheet(
     healed: int,
 ) -> BalanceSheet:
     """Add up plan and results. Raises ``SystemicError`` if a document is lost or counted twice."""
-    outcomes = dict(plan.outcomes)
-    for row in rows:
-        if row.outcome is None:
-            raise _unbalanced(plan, f"{row.facts['natural_key']} has no outcome")
-        outcomes[row.outcome] = outcomes.get(row.outcome, 0) + 1
-    if sum(outcomes.values()) != sum(plan.outcomes.values()) + len(plan.documents):
-        raise _unbalanced(plan, f"{sum(outcomes.values())} outcomes for {len(plan.documents)} planned documents")
+    outcomes = _balanced(plan, rows)
     notes = list(plan.notes)
     if healed:
         notes.append(f"{healed} objects were missing from the vector index and were healed by a new copy.")
@@ -55,6 +49,17 @@ def balance_sheet(
         holds=plan.holds,
         notes=tuple(notes),
     )
+
+
+def _balanced(plan: Plan, rows: Sequence[StagedRow]) -> dict[str, int]:
+    outcomes = dict(plan.outcomes)
+    for row in rows:
+        if row.outcome is None:
+            raise _unbalanced(plan, f"{row.facts['natural_key']} has no outcome")
+        outcomes[row.outcome] = outcomes.get(row.outcome, 0) + 1
+    if sum(outcomes.values()) != sum(plan.outcomes.values()) + len(plan.documents):
+        raise _unbalanced(plan, f"{sum(outcomes.values())} outcomes for {len(plan.documents)} planned documents")
+    return outcomes
 
 
 def _total(rows: Sequence[StagedRow], name: str) -> int:
