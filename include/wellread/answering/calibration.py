@@ -25,6 +25,7 @@ contracts by proximity; more features gained nothing on the development halves."
 _PACKAGED = "calibration_default.json"
 _RIDGE = 1e-3
 _STEPS = 100
+_CURVE_KEEPS = (0.99, 0.975, 0.95, 0.925, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
 class CurvePoint(BaseModel):
@@ -122,12 +123,20 @@ def fit_calibration(
         keep_ratio=keep_ratio,
         threshold_ratio=0.0,
     )
-    probabilities = np.asarray([rough.probability(row) for row in features])
-    threshold = threshold_keeping(probabilities, truth > 0, shares, keep_ratio=keep_ratio)
-    keeps = (0.99, 0.975, 0.95, 0.925, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
-    thresholds = [threshold_keeping(probabilities, truth > 0, shares, keep_ratio=keep) for keep in keeps]
-    curve = tuple(curve_point(probabilities, truth > 0, shares, threshold=each) for each in thresholds)
-    return rough.model_copy(update={"threshold_ratio": threshold, "curve": curve})
+    return _with_threshold(rough, np.asarray([rough.probability(row) for row in features]), truth > 0, shares)
+
+
+def _with_threshold(
+    rough: Calibration,
+    probabilities: npt.NDArray[np.float64],
+    answerable: npt.NDArray[np.bool_],
+    shares: npt.NDArray[np.float64],
+) -> Calibration:
+    def keeping(keep_ratio: float) -> float:
+        return threshold_keeping(probabilities, answerable, shares, keep_ratio=keep_ratio)
+
+    points = (curve_point(probabilities, answerable, shares, threshold=keeping(keep)) for keep in _CURVE_KEEPS)
+    return rough.model_copy(update={"threshold_ratio": keeping(rough.keep_ratio), "curve": tuple(points)})
 
 
 def _fit_logistic(
