@@ -53,7 +53,7 @@ class RetrievalSettings(BaseModel):
         "the same parties.",
     )
     resolution_words_count: int = Field(
-        default=3,
+        default=4,
         ge=1,
         le=20,
         description="At least so many rare words in the part of the question that names the document: a paper on "
