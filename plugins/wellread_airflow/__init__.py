@@ -1,0 +1,1 @@
+"""Wellread as Airflow sees it: operators, connections, DAG builders. What it means is in ``wellread``."""

@@ -1,0 +1,29 @@
+"""The assets that Wellread announces: schedule a DAG on one, and it runs when documents have changed."""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset, AssetAlias
+
+_GROUP = "wellread"
+
+
+def collection_asset(collection: str = "Documents") -> Asset:
+    """Changes with every published revision of a collection, whatever its source."""
+    return Asset(name=f"wellread {collection}", uri=f"wellread://index/{collection}", group=_GROUP)
+
+
+def source_asset(source_id: str, collection: str = "Documents") -> Asset:
+    """Changes with every published revision of one source."""
+    return Asset(
+        name=f"wellread {collection} {source_id}",
+        uri=f"wellread://index/{collection}/{source_id}",
+        group=_GROUP,
+    )
+
+
+def changes_alias(source_id: str, collection: str = "Documents") -> AssetAlias:
+    """What the publishing task has as its outlet.
+
+    An alias announces nothing by itself: a run without changes starts no consumer.
+    """
+    return AssetAlias(name=f"wellread changes {collection} {source_id}", group=_GROUP)
