@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wellread.answering.execution import (
@@ -229,13 +229,11 @@ def finish_job(
             remedy="Execute the job again: it goes on where it stopped.",
         )
     gone = withdrawn()
-    return tuple(without_withdrawn(row, gone) for row in _final_rows(plan, ledger, plan_reference))
-
-
-def _final_rows(plan: JobPlan, ledger: JobLedger, plan_reference: str) -> Iterator[AnswerRow]:
-    for state in ledger.read_rows(job_id_of(plan_reference)):
-        assert state.final_json is not None
-        yield row_from_ledger(state.final_json, plan.rows[state.position])
+    return tuple(
+        without_withdrawn(row_from_ledger(state.final_json, plan.rows[state.position]), gone)
+        for state in states
+        if state.final_json is not None
+    )
 
 
 def without_withdrawn(row: AnswerRow, withdrawn: Withdrawn) -> AnswerRow:
