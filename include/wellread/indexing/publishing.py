@@ -161,7 +161,6 @@ def _document_row(declaration: SourceDeclaration, run: RunHandle, row: StagedRow
         "modified_at": facts["modified_at"],
         "facts_sha": facts["facts_sha"],
         "acl": facts["acl"],
-        "acl_version": 1,
         "stage_signature": signature,
         "chunks_ref": facts["chunks_ref"],
         "version_hash": facts["version_hash"],

@@ -30,7 +30,6 @@ class CollectionRow:
     acknowledged_seq: int
     oldest_readable: int
     chunk_count: int
-    counted_terms_at_chunks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,6 @@ def find_collection(tx: Transaction, name: str, *, lock: bool = False) -> Collec
         row.acknowledged_seq,
         row.oldest_readable,
         row.chunk_count,
-        row.counted_terms_at_chunks,
     )
 
 
@@ -88,7 +86,6 @@ def create_collection(tx: Transaction, name: str, model: ModelIdentity, *, next_
             acknowledged_seq=0,
             oldest_readable=next_revision,
             chunk_count=0,
-            counted_terms_at_chunks=0,
             created_at=epoch_now(),
         )
     )

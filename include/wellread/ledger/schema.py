@@ -35,7 +35,6 @@ collections = Table(
     Column("acknowledged_seq", BigInteger, nullable=False),
     Column("oldest_readable", BigInteger, nullable=False),
     Column("chunk_count", BigInteger, nullable=False),
-    Column("counted_terms_at_chunks", BigInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
     comment="One row a logical collection: the counter row, locked while opening, abandoning or publishing.",
 )
@@ -137,7 +136,6 @@ documents = Table(
     Column("modified_at", Moment, nullable=False),
     Column("facts_sha", Text, nullable=False, comment="Hash of metadata, access and declared fields."),
     Column("acl", JSON, nullable=False),
-    Column("acl_version", Integer, nullable=False),
     Column("stage_signature", Text, nullable=False),
     Column("chunks_ref", Text, nullable=False),
     Column("version_hash", Text, nullable=False),
