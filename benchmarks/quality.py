@@ -28,6 +28,8 @@ from wellread.evaluation.measures import Estimate
 from wellread.evaluation.rows import write_rows
 from wellread.models.factory import build_embedder
 from wellread.models.protocol import Embedder
+from wellread.retrieval.retriever import Retriever
+from wellread.retrieval.settings import RetrievalSettings
 from wellread.sources.declarations import declaration_for_folder
 from wellread.workspace import Workspace
 from wellread.workspace.evaluating import evaluate_collection
@@ -111,11 +113,10 @@ def _measure(workspace: Workspace, chosen: QualitySet, options: argparse.Namespa
         f"{chosen.name}: {dict(sheet.outcomes)} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
     )
     found: dict[str, Any] = {"documents": dict(sheet.outcomes)}
+    plain = Retriever(workspace.store, workspace.embedder, RetrievalSettings(neighbour_window_count=0))
     for half in ("dev", "test"):
         questions = chosen.half(half)
-        baseline = evaluate(
-            questions, workspace.retriever, collection=collection, scope=workspace.scope(), mode="keyword"
-        )
+        baseline = evaluate(questions, plain, collection=collection, scope=workspace.scope(), mode="keyword")
         if options.answers:
             report = evaluate_collection(workspace, questions, collection=collection)
         else:
