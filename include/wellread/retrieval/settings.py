@@ -14,9 +14,9 @@ class RetrievalSettings(BaseModel):
         default=0.6,
         ge=0,
         le=1,
-        description="Share of the vector leg in hybrid fusion. 0.6 suits the English embedder (with proximity after "
-        "it, over five sets); a multilingual one wants 0.75, because a few words shared between languages make a "
-        "strong keyword vote.",
+        description="Share of the vector leg in hybrid fusion. 0.6 suits the English embedder, with proximity after "
+        "it; a multilingual one wants 0.75, because a few words shared between languages make a strong keyword "
+        "vote.",
     )
     depth_count: int = Field(
         default=100, ge=1, le=1000, description="How many candidates the store returns for each search."
