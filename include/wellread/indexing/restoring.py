@@ -122,9 +122,7 @@ def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRo
     repaired = 0
     for _ in range(_ROUNDS):
         lost = _lost(parts, projection, waiting)
-        found = [row.object_id for row in waiting if row.object_id not in {item.object_id for item in lost}]
-        with parts.ledger.transaction() as tx:
-            ledger_objects.acknowledge(tx, projection, found)
+        _acknowledge(parts, projection, waiting, lost)
         if not lost:
             return Healed(len(rows), repaired)
         repaired += len(lost)
@@ -141,6 +139,17 @@ def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRo
     return Healed(len(rows), repaired)
 
 
+def _acknowledge(
+    parts: Parts, projection: Projection, rows: Sequence[ObjectRow], lost: Sequence[ObjectRow]
+) -> None:
+    """Note what the audit found, once: looking again later writes nothing."""
+    missing = {row.object_id for row in lost}
+    found = [row.object_id for row in rows if row.object_id not in missing and row.acknowledged_at is None]
+    if found:
+        with parts.ledger.transaction() as tx:
+            ledger_objects.acknowledge(tx, projection, found)
+
+
 def _lost(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> list[ObjectRow]:
     lost: set[uuid.UUID] = set()
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
@@ -154,7 +163,13 @@ def _lost(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> li
 def _write_copies(parts: Parts, projection: Projection, lost: Sequence[ObjectRow]) -> list[ObjectRow]:
     """Intend the next copies, write them, then delete the lost ones. Readers drop second copies meanwhile."""
     copies = [
-        replace(row, copy=row.copy + 1, object_id=object_id(row.key, row.rev_from, row.copy + 1)) for row in lost
+        replace(
+            row,
+            copy=row.copy + 1,
+            object_id=object_id(row.key, row.rev_from, row.copy + 1),
+            acknowledged_at=None,
+        )
+        for row in lost
     ]
     with parts.ledger.transaction() as tx:
         ledger_objects.intend(tx, projection, copies)

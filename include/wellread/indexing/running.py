@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from wellread.indexing.recovering import abandon_open, audit_newest, clean_aband
 from wellread.indexing.reporting import merge_waves
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import leases, revisions, run_records
+from wellread.ledger.database import Transaction
 from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
 from wellread.ledger.run_records import StagedRow
@@ -50,13 +51,19 @@ class Runner:
             seconds=parts.lease_seconds,
             one_process=one_process,
         )
-        with (
-            leases.kept_alive(parts.ledger, lease, seconds=parts.lease_seconds),
-            self._source(declaration) as source,
-        ):
-            resumed = self._resumed(declaration, run_id, lease)
-            if resumed is not None:
-                return resumed
+        try:
+            with leases.kept_alive(parts.ledger, lease, seconds=parts.lease_seconds):
+                resumed = self._resumed(declaration, run_id, lease)
+                return resumed or self._plan_anew(declaration, run_id, lease, source_may_move=source_may_move)
+        except WellreadError:
+            leases.release(parts.ledger, lease)  # the next run need not wait for a plan that failed
+            raise
+
+    def _plan_anew(
+        self, declaration: SourceDeclaration, run_id: str, lease: Lease, *, source_may_move: bool
+    ) -> RunHandle:
+        parts = self.parts
+        with self._source(declaration) as source:
             projection = self._recover(declaration, source_may_move=source_may_move)
             with parts.ledger.transaction() as tx:
                 run_records.start_run(tx, run_id, declaration.collection, declaration.id)
@@ -94,12 +101,17 @@ class Runner:
         return projection
 
     def _freeze(
-        self, plan: Plan, effects: object, plan_ref: str, lease: Lease, projection: Projection
+        self,
+        plan: Plan,
+        effects: Sequence[Callable[[Transaction], None]],
+        plan_ref: str,
+        lease: Lease,
+        projection: Projection,
     ) -> RunHandle:
         parts, declaration = self.parts, plan.declaration
         highest = parts.store.highest_revision(projection) if plan.documents else 0
         with parts.ledger.transaction() as tx:
-            for effect in effects:  # type: ignore[attr-defined]
+            for effect in effects:
                 effect(tx)
             run_records.update_run(tx, plan.run_id, plan_ref=plan_ref)
             if not plan.documents:
