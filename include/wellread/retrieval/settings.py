@@ -14,7 +14,7 @@ class RetrievalSettings(BaseModel):
         default=0.6,
         ge=0,
         le=1,
-        description="Share of the vector leg in hybrid fusion. 0.6 suits the English embedder, with proximity after "
+        description="Share of the vector leg in hybrid fusion. 0.6 suits the English embedder with proximity after "
         "it; a multilingual one wants 0.75, because a few words shared between languages make a strong keyword "
         "vote.",
     )
