@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from wellread.errors import ServerUnavailableError
+from wellread.server import ServerAddress
+from wellread.server.temporary import local_weaviate
+from wellread.sources.s3_client import build_s3_client
 from wellread.testing.postgres_server import postgres_server
+from wellread.testing.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, s3_server
 
 KEPT = {"WELLREAD_CORPORA", "WELLREAD_FAIL_ON_MISSING_SERVER"}
 CLEANING_DEPTH = 20_000
@@ -158,12 +163,54 @@ def corpora() -> Path:
     return Path(folder)
 
 
+def _of_server(stack: contextlib.ExitStack, name: str, server: contextlib.AbstractContextManager[Any]) -> Any:
+    """What the server's block gives; a test that cannot have it is skipped and says so."""
+    try:
+        return stack.enter_context(server)
+    except ServerUnavailableError as error:
+        pytest.skip(f"{MISSING_SERVER} {name} ({error})")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The SQLAlchemy URL of a real, empty Postgres that lives as long as this test process."""
     with contextlib.ExitStack() as stack:
-        try:
-            url = stack.enter_context(postgres_server())
-        except ServerUnavailableError as error:
-            pytest.skip(f"{MISSING_SERVER} postgres ({error})")
-        yield url
+        yield _of_server(stack, "postgres", postgres_server())
+
+
+@pytest.fixture(scope="session")
+def weaviate_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerAddress]:
+    """A real Weaviate that lives as long as this test process."""
+    with contextlib.ExitStack() as stack:
+        yield _of_server(stack, "weaviate", local_weaviate(tmp_path_factory.mktemp("weaviate-home")))
+
+
+@pytest.fixture
+def collection_name() -> str:
+    """A logical collection that no other test uses."""
+    return f"T{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The endpoint of a real S3 protocol on loopback, one server for all tests."""
+    with contextlib.ExitStack() as stack:
+        yield _of_server(stack, "s3", s3_server())
+
+
+@pytest.fixture
+def s3_client(s3_endpoint: str) -> Iterator[Any]:
+    """A client of that server."""
+    client = build_s3_client(
+        endpoint_url=s3_endpoint, access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET_ACCESS_KEY
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bucket(s3_client: Any) -> str:
+    """A bucket that no other test uses."""
+    name = f"documents-{uuid.uuid4().hex[:12]}"
+    s3_client.create_bucket(Bucket=name)
+    return name

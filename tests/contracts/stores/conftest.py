@@ -1,41 +1,18 @@
-"""One real Weaviate for all tests of this folder that ask for it."""
+"""An open store, and a projection for each test."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from wellread.errors import ServerUnavailableError
 from wellread.server import ServerAddress
-from wellread.server.temporary import local_weaviate
 from wellread.snapshots import Projection
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_store import WeaviateStore
 from wellread.testing.index_samples import projection_of
-
-
-@pytest.fixture(scope="session")
-def weaviate_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerAddress]:
-    """A server that lives as long as this test process."""
-    home: Path = tmp_path_factory.mktemp("weaviate-home")
-    with ExitStack() as stack:
-        try:
-            address = stack.enter_context(local_weaviate(home))
-        except ServerUnavailableError as error:
-            pytest.skip(f"needs server: weaviate ({error})")
-        yield address
-
-
-@pytest.fixture
-def collection_name() -> str:
-    """A logical collection that no other test uses."""
-    return f"T{uuid.uuid4().hex}"
 
 
 def settings_for(address: ServerAddress, **changes: Any) -> StoreSettings:
