@@ -115,7 +115,8 @@ def _measure(workspace: Workspace, chosen: QualitySet, options: argparse.Namespa
     found: dict[str, Any] = {"documents": dict(sheet.outcomes)}
     plain = Retriever(workspace.store, workspace.embedder, RetrievalSettings(neighbour_window_count=0))
     for half in ("dev", "test"):
-        questions = chosen.half(half)
+        asked = chosen.half(half)
+        questions = [one for one in asked if options.answers or one.answerable is not False]
         baseline = evaluate(questions, plain, collection=collection, scope=workspace.scope(), mode="keyword")
         if options.answers:
             report = evaluate_collection(workspace, questions, collection=collection)

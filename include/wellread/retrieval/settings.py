@@ -76,7 +76,7 @@ class RetrievalSettings(BaseModel):
         default=0.2, ge=0, le=5, description="Added to the score of chunks of the document that the question names."
     )
     resolution_alpha_ratio: float = Field(
-        default=0.6, ge=0, le=1, description="Share of the vector leg in the search inside a named document."
+        default=0.7, ge=0, le=1, description="Share of the vector leg in the search inside a named document."
     )
     resolution_vector_ratio: float = Field(
         default=0.5,
