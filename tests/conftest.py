@@ -7,10 +7,9 @@ import ipaddress
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,11 @@ from wellread.errors import ServerUnavailableError
 from wellread.server import ServerAddress
 from wellread.server.temporary import local_weaviate
 from wellread.sources.s3_client import build_s3_client
+from wellread.testing.embedding_server import EmbeddingServer, embedding_server
 from wellread.testing.postgres_server import postgres_server
 from wellread.testing.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, s3_server
 
 KEPT = {"WELLREAD_CORPORA", "WELLREAD_FAIL_ON_MISSING_SERVER"}
-CLEANING_DEPTH = 20_000
-"""Tests make folders a thousand levels deep, and Python 3.11 deletes a tree recursively."""
 SCRUBBED_PREFIXES = ("WELLREAD_", "AWS_", "OPENAI_", "COHERE_", "CO_API_", "WEAVIATE_", "AIRFLOW_")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 MISSING_SERVER = "needs server:"
@@ -82,7 +80,6 @@ def _missing_servers(session: pytest.Session) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where every server must be there (CI), a test that missed one fails the session."""
-    sys.setrecursionlimit(CLEANING_DEPTH)
     missing = _missing_servers(session)
     if not missing or os.environ.get("WELLREAD_FAIL_ON_MISSING_SERVER") != "1":
         return
@@ -214,3 +211,61 @@ def bucket(s3_client: Any) -> str:
     name = f"documents-{uuid.uuid4().hex[:12]}"
     s3_client.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def metered() -> Iterator[EmbeddingServer]:
+    """An embedding server on loopback that counts what it is asked."""
+    with embedding_server(dimensions=64) as running:
+        yield running
+
+
+@pytest.fixture
+def deployment(
+    tmp_path: Path, weaviate_address: ServerAddress, collection_name: str, metered: EmbeddingServer
+) -> dict[str, Any]:
+    """Settings of a deployment of its own on the shared Weaviate, with the metered embedder."""
+    reach = ("http_host", "http_port", "grpc_host", "grpc_port", "api_key")
+    openai = {"base_url": metered.openai_url, "api_key": "any", "dimensions": metered.dimensions}
+    return {
+        "home": tmp_path / "home",
+        "collection": collection_name,
+        "server": {name: getattr(weaviate_address, name) for name in reach},
+        "embedder": {"provider": "openai", "openai": openai},
+    }
+
+
+@pytest.fixture(scope="session")
+def make_pdf() -> Callable[..., bytes]:
+    """Builds small PDFs: see ``_pdf``."""
+    return _pdf
+
+
+def _pdf(pages: list[list[tuple[float, float, float, str]]], *, title: str | None = None) -> bytes:
+    """A PDF of one Helvetica font; a page is a list of (x, y, size in points, text)."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+    kids = []
+    for lines in pages:
+        shown = "\n".join(f"BT /F1 {size} Tf {x} {y} Td ({_escaped(text)}) Tj ET" for x, y, size, text in lines)
+        objects.append(f"<< /Length {len(shown)} >>\nstream\n{shown}\nendstream")
+        objects.append(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
+            f" /Contents {len(objects)} 0 R >>"
+        )
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
+    info = ""
+    if title is not None:
+        objects.append(f"<< /Title ({_escaped(title)}) >>")
+        info = f" /Info {len(objects)} 0 R"
+    body, offsets = "%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj\n{content}\nendobj\n"
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    tail = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R{info} >>\nstartxref\n{len(body)}\n%%EOF\n"
+    return f"{body}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{tail}".encode("latin-1")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")

@@ -74,6 +74,8 @@ class ParserPool:
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._warm_parent.close()
         self._executor.shutdown(wait=True)
+        while not self._idle.empty():
+            self._idle.get_nowait().connection.close()
 
     def _parse(self, content: bytes, natural_key: str) -> ParsedDocument:
         if len(content) > self.settings.max_content_bytes:

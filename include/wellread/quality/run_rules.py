@@ -14,6 +14,8 @@ Measure = Literal["mean", "median"]
 Column = list[float | None]
 
 _NOT_JUDGED = {"unsupported", "gone"}
+_CAUSES_OF_EMPTINESS = {"empty", "no_elements", "empty_text", "no_chunks"}
+"""A scan (``no_text``) is not among them: it has something to read, only not for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def run_table(rows: Sequence[DocumentStatistics]) -> RunTable:
     judged = [row for row in rows if row.outcome not in _NOT_JUDGED]
     columns: dict[str, Column] = {
         "failed": [float(row.outcome != "extracted") for row in judged],
-        "empty": [_of_extracted(row, float(_is_empty(row))) for row in judged],
+        "empty": [float(_is_empty(row) or row.cause in _CAUSES_OF_EMPTINESS) for row in judged],
         "duplicate": [_of_extracted(row, float(row.is_duplicate)) for row in judged],
         "replacement_ratio": [_of_text(row, row.replacement_chars / max(row.text_chars, 1)) for row in judged],
         "chunk_words_mean": [_of_text(row, row.chunk_words_mean) for row in judged],
@@ -122,4 +124,4 @@ def _of_text(row: DocumentStatistics, value: float) -> float | None:
 
 
 def _is_empty(row: DocumentStatistics) -> bool:
-    return row.text_chars == 0 or row.chunk_count == 0
+    return row.outcome == "extracted" and (row.text_chars == 0 or row.chunk_count == 0)

@@ -16,8 +16,6 @@ from wellread.sources.protocol import Listing
 from wellread.sources.s3_client import ObjectGoneError, typed_s3_errors
 from wellread.sources.settings import SourceSettings
 
-_PAGE_KEYS_COUNT = 1000  # S3's own maximum
-
 
 class S3Source:
     """Objects below ``s3://bucket/prefix``, in S3's order, which is that of their keys' UTF-8 bytes.
@@ -43,7 +41,7 @@ class S3Source:
         self._rules = PathRules(include=declaration.include, exclude=declaration.exclude)
 
     def list_objects(self) -> Listing:
-        """Stream the listing, a thousand keys a request.
+        """Stream the listing, page by page.
 
         Raises ``SourceUnavailableError`` without the bucket or where the order breaks, ``AuthenticationError``,
         ``TransientError``: the first of them here, the others while the listing is read.
@@ -115,7 +113,7 @@ class S3Source:
         options = {"ContinuationToken": token} if token else {}
         with typed_s3_errors(f"to list {self._name(self._prefix)} of source {self._declaration.id!r}"):
             page: dict[str, Any] = self._client.list_objects_v2(
-                Bucket=self._bucket, Prefix=self._prefix, MaxKeys=_PAGE_KEYS_COUNT, **options
+                Bucket=self._bucket, Prefix=self._prefix, MaxKeys=self._settings.s3_keys_per_page, **options
             )
         if page["IsTruncated"] and page.get("NextContinuationToken") in {None, token}:
             raise SourceUnavailableError(

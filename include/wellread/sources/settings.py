@@ -40,3 +40,10 @@ class SourceSettings(BaseModel):
     s3_connections_count: int = Field(
         default=16, ge=1, description="S3: connections kept open; one for each thread that fetches."
     )
+    s3_keys_per_page: int = Field(
+        default=1000,
+        ge=1,
+        le=1000,
+        description="S3: keys of one listing request. 1000 is S3's own maximum; fewer where a slow storage product "
+        "lets long pages time out.",
+    )

@@ -41,9 +41,10 @@ def listed_keys(source: Any) -> list[str]:
 
 
 def test_a_listing_goes_on_over_pages_and_is_complete_only_at_its_end(s3_client: Any, bucket: str) -> None:
-    keys = sorted(f"docs/{number}.txt" for number in range(1005))
+    keys = sorted(f"docs/{number}.txt" for number in range(25))
     put_all(s3_client, bucket, *keys)
-    listing = open_source(declare(bucket), s3_client=s3_client).list_objects()
+    settings = SourceSettings(s3_keys_per_page=10)
+    listing = open_source(declare(bucket), s3_client=s3_client, settings=settings).list_objects()
     seen = []
     for item in listing.objects:
         assert not listing.is_complete

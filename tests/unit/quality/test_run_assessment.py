@@ -48,6 +48,10 @@ def emptied(row: DocumentStatistics) -> DocumentStatistics:
     return replace(row, text_chars=0, chunk_count=0, chunk_words_mean=0.0, chunk_words_max=0)
 
 
+def hollow(row: DocumentStatistics) -> DocumentStatistics:
+    return unextracted_statistics(natural_key=row.natural_key, outcome="quarantined", cause="empty_text")
+
+
 def repeated(row: DocumentStatistics) -> DocumentStatistics:
     return replace(row, text_sha256="0" * 64)
 
@@ -73,6 +77,7 @@ def sparse(row: DocumentStatistics) -> DocumentStatistics:
     [
         (failed, "failed_share", "text/plain", 24, 25),
         (emptied, "empty_share", "text/plain", 9, 10),
+        (hollow, "empty_share", "text/plain", 9, 10),
         (repeated, "duplicate_share", "text/plain", 16, 17),
         (undecoded, "replacement_ratio", "text/plain", 5, 7),
         (uncut, "chunk_words", "text/plain", 4, 6),
