@@ -74,13 +74,7 @@ def main() -> None:
             measured[name] = _measure(workspace, prepare(name, options.corpora, home / "sets"), options)
             _print_set(name, measured[name])
     _print_goals(measured)
-    if options.out is not None:
-        record = {
-            "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "settings": _settings(workspace),
-            "sets": measured,
-        }
-        options.out.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    _write_record(options.out, _settings(workspace), measured)
 
 
 def _options() -> argparse.Namespace:
@@ -126,6 +120,15 @@ def _measure(workspace: Workspace, chosen: QualitySet, options: argparse.Namespa
         found[half]["resolved_count"] = sum(one.result.resolved_document is not None for one in report.questions)
         _write_rows(options.rows, f"{chosen.name}-{half}", report)
     return found
+
+
+def _write_record(path: Path, settings: Mapping[str, Any], measured: Mapping[str, Any]) -> None:
+    """Sets that were measured before under the same settings stay in the record."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    kept = known["sets"] if known.get("settings") == settings else {}
+    record = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "settings": settings, "sets": {**kept, **measured}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _write_rows(folder: Path | None, name: str, report: Report) -> None:
