@@ -33,16 +33,17 @@ def manifest(corpora: Path) -> Callable[[str], list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def outcomes(pool: ParserPool, corpora: Path) -> Callable[[str, list[str]], dict[str, Outcome]]:
-    """Parses files of a set; anything but a document or a document's error fails the test."""
+    """Parses files of a set, each once; anything but a document or a document's error fails the test."""
+    known: dict[Path, Outcome] = {}
 
     def parse_all(name: str, paths: list[str]) -> dict[str, Outcome]:
-        futures = {path: pool.submit((corpora / name / path).read_bytes(), path) for path in paths}
-        found: dict[str, Outcome] = {}
-        for path, future in futures.items():
+        files = {path: corpora / name / path for path in paths}
+        new = {file: pool.submit(file.read_bytes(), path) for path, file in files.items() if file not in known}
+        for file, future in new.items():
             try:
-                found[path] = future.result()
+                known[file] = future.result()
             except DocumentError as error:
-                found[path] = error
-        return found
+                known[file] = error
+        return {path: known[file] for path, file in files.items()}
 
     return parse_all

@@ -66,8 +66,8 @@ def repeated(_: MakePdf) -> Files:
 
 
 def undecoded(_: MakePdf) -> Files:
-    """One character in twenty: too few to refuse the document."""
-    damaged = "".join("\ufffd" if place % 20 == 7 else letter for place, letter in enumerate(prose(1) * 3))
+    """One character in thirty: too few to refuse the document."""
+    damaged = "".join("\ufffd" if place % 30 == 7 else letter for place, letter in enumerate(prose(1) * 3))
     return {f"damaged-{number}.txt": f"{number} {damaged}".encode() for number in range(4)}
 
 
