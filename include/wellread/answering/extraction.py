@@ -51,27 +51,23 @@ class ScoredSentence:
 
 
 def candidate_sentences(passages: Sequence[Passage], settings: ExtractionSettings) -> tuple[Candidate, ...]:
-    """The sentences of the best passages, in the order of the passages; neighbours of hits are left out."""
-    found: list[Candidate] = []
-    used = 0
-    for index, passage in enumerate(passages):
-        if passage.neighbour_of is not None:
-            continue
-        if used == settings.passage_count or len(found) >= settings.candidate_count:
-            break
-        used += 1
-        found.extend(_of_passage(index, passage))
-    return tuple(found[: settings.candidate_count])
+    """The sentences of the best passages, in their order; neighbours of hits and headings are left out."""
+    hits = [(index, passage) for index, passage in enumerate(passages) if passage.neighbour_of is None]
+    read = hits[: settings.passage_count]
+    return tuple(candidate for index, passage in read for candidate in _of_passage(index, passage))
 
 
 def _of_passage(index: int, passage: Passage) -> list[Candidate]:
     text = passage.text
     header = text[: passage.repeated_chars].strip()
+    names = {passage.title, *passage.headings}
     found = []
     for start, end in _units(text):
         if start < passage.repeated_chars or not any(character.isalnum() for character in text[start:end]):
             continue
         sentence = text[start:end]
+        if sentence in names:  # a heading is near to every question about its section and answers none
+            continue
         read_as = f"{header}\n{sentence}" if header else sentence
         found.append(Candidate(index, start, end, sentence, read_as))
     return found
@@ -88,35 +84,55 @@ def _units(text: str) -> list[tuple[int, int]]:
     return units
 
 
-def score_sentences(
+def shortlist(
     candidates: Sequence[Candidate],
     passages: Sequence[Passage],
     *,
-    question_vector: Vectors,
-    vectors: Vectors,
     term_weights: Mapping[str, float],
     language: str,
     settings: ExtractionSettings,
 ) -> tuple[ScoredSentence, ...]:
-    """One score for each candidate, in the same order.
+    """The best candidates by all parts of the score but their own similarity, in the order given.
 
-    ``question_vector`` has shape (dimensions,), ``vectors`` (candidates, dimensions), both of unit length;
     ``term_weights`` are the question's stems with their inverse frequencies.
     """
-    cosines = np.asarray(vectors @ question_vector, dtype=np.float64) if len(candidates) else np.zeros(0)
     scored = []
-    for candidate, cosine in zip(candidates, cosines.tolist(), strict=True):
+    for candidate in candidates:
         coverage = _coverage(candidate.read_as, term_weights, language)
         signals = passages[candidate.passage_index].signals
+        length = min(len(words(candidate.text)), settings.length_most_words)
         score = (
-            settings.cosine_weight_ratio * cosine
-            + settings.coverage_weight_ratio * coverage
+            settings.coverage_weight_ratio * coverage
             + settings.passage_cosine_weight_ratio * signals.get("cosine", 0.0)
             + settings.passage_proximity_weight_ratio * signals.get("proximity", 0.0)
-            + settings.length_weight_ratio * math.log1p(min(len(words(candidate.text)), settings.length_most_words))
+            + settings.length_weight_ratio * math.log1p(length)
         )
-        scored.append(ScoredSentence(candidate, round(cosine, 6), round(coverage, 6), round(score, 6)))
-    return tuple(scored)
+        scored.append(ScoredSentence(candidate, 0.0, round(coverage, 6), score))
+    best = sorted(range(len(scored)), key=lambda index: (-scored[index].score, index))
+    return tuple(scored[index] for index in sorted(best[: settings.candidate_count]))
+
+
+def add_similarity(
+    sentences: Sequence[ScoredSentence],
+    *,
+    question_vector: Vectors,
+    vectors: Vectors,
+    settings: ExtractionSettings,
+) -> tuple[ScoredSentence, ...]:
+    """The sentences with their whole score, in the same order.
+
+    ``question_vector`` has shape (dimensions,), ``vectors`` (sentences, dimensions), both of unit length.
+    """
+    cosines = np.asarray(vectors @ question_vector, dtype=np.float64).tolist()
+    return tuple(
+        ScoredSentence(
+            one.candidate,
+            round(cosine, 6),
+            one.coverage,
+            round(one.score + settings.cosine_weight_ratio * cosine, 6),
+        )
+        for one, cosine in zip(sentences, cosines, strict=True)
+    )
 
 
 def _coverage(text: str, term_weights: Mapping[str, float], language: str) -> float:

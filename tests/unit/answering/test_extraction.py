@@ -9,10 +9,11 @@ import pytest
 
 from wellread.answering.assessment import Assessor
 from wellread.answering.extraction import (
+    add_similarity,
     candidate_sentences,
     choose_sentences,
     in_document_order,
-    score_sentences,
+    shortlist,
 )
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import ExtractionSettings
@@ -48,15 +49,16 @@ def test_neighbours_and_scraps_without_letters_are_no_candidates(passage: Make) 
 
 def test_no_more_is_read_than_the_settings_allow(passage: Make) -> None:
     passages = [passage("One. Two. Three.", rank=rank, document=f"{rank}.md") for rank in range(1, 9)]
-    few = ExtractionSettings(passage_count=2, candidate_count=5)
+    few = ExtractionSettings(passage_count=2, candidate_count=2)
     candidates = candidate_sentences(passages, few)
-    assert [(one.passage_index, one.text) for one in candidates] == [
-        (0, "One."),
-        (0, "Two."),
-        (0, "Three."),
-        (1, "One."),
-        (1, "Two."),
-    ]
+    assert {one.passage_index for one in candidates} == {0, 1}
+    best = shortlist(candidates, passages, term_weights={"two": 1.0}, language="en", settings=few)
+    assert [(one.candidate.passage_index, one.candidate.text) for one in best] == [(0, "Two."), (1, "Two.")]
+
+
+def test_a_heading_is_no_candidate(passage: Make) -> None:
+    found = passage("The loan desk\n\nA loan lasts 28 days.", headings=("Rules", "The loan desk"))
+    assert [one.text for one in candidate_sentences([found], SETTINGS)] == ["A loan lasts 28 days."]
 
 
 @pytest.fixture
@@ -68,13 +70,16 @@ def scored(passage: Make) -> Callable[..., list[str]]:
         ]
         candidates = candidate_sentences(passages, settings)
         vectors = np.array([[cosine, (1 - cosine**2) ** 0.5] for cosine in cosines], dtype=np.float32)
-        sentences = score_sentences(
-            candidates,
-            passages,
+        sentences = add_similarity(
+            shortlist(
+                candidates,
+                passages,
+                term_weights={"loan": 2.0, "day": 1.0},
+                language="en",
+                settings=settings,
+            ),
             question_vector=np.array([1, 0], dtype=np.float32),
             vectors=vectors,
-            term_weights={"loan": 2.0, "day": 1.0},
-            language="en",
             settings=settings,
         )
         chosen = in_document_order(choose_sentences(sentences, settings), passages)
