@@ -86,6 +86,10 @@ class TransientError(WellreadError):
         super().__init__(asked, found=found, remedy=remedy)
         self.retry_after_seconds = retry_after_seconds
 
+    def as_dict(self) -> dict[str, object]:
+        """With the time to wait, where one is known."""
+        return {**super().as_dict(), "retry_after_seconds": self.retry_after_seconds}
+
 
 class RateLimitedError(TransientError):
     """A provider refused because of its request or token rate."""

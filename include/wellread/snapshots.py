@@ -1,8 +1,7 @@
 """Multi-version reads over a store without transactions: revisions, snapshots, heads.
 
-The one visibility rule (``Snapshot.shows``) is used here, in the ledger's SQL
-(``wellread.ledger.visibility``) and in the store's filter (``wellread.stores.weaviate_filters``); a
-property test holds the three together.
+The one visibility rule is written here (``Snapshot.shows``) and as the store's filter
+(``wellread.stores.weaviate_filters``); tests hold both to one model.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Comparison:
 
     candidates: list[Candidate] = field(default_factory=list)
     vanished: list[KnownDocument] = field(default_factory=list)
-    vanished_quarantine: list[str] = field(default_factory=list)
+    vanished_quarantine: list[QuarantineRow] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     """Listed keys; kept only where a hold names them."""
     is_complete: bool = False
@@ -63,8 +63,8 @@ def compare(
 def _note_vanished(row: Known, comparison: Comparison) -> None:
     if row.document is not None:
         comparison.vanished.append(row.document)
-    else:
-        comparison.vanished_quarantine.append(row.natural_key)
+    elif row.quarantined is not None:
+        comparison.vanished_quarantine.append(row.quarantined)
 
 
 def _judge(

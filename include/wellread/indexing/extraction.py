@@ -165,6 +165,8 @@ def _chunks(parts: Parts, elements_ref: str, previous_ref: str | None) -> tuple[
     reference = put_json(parts.artifacts, "chunks", content)
     with parts.ledger.transaction() as tx:
         run_records.remember_extraction(tx, memo_key, "chunk", reference)
+        # The same text under another name is cut in the same places: a move or a copy embeds nothing.
+        run_records.remember_extraction(tx, chunk_memo_key(parts, elements_ref, None), "chunk", reference)
     return reference, content
 
 

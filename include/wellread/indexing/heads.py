@@ -21,8 +21,7 @@ def prepare_collection(parts: Parts, collection: str) -> Projection:
     if row is None:
         _require_unused(collection, head)
         with parts.ledger.transaction() as tx:
-            if revisions.find_collection(tx, collection) is None:
-                revisions.create_collection(tx, collection, parts.embedder.identity, next_revision=1)
+            revisions.create_collection(tx, collection, parts.embedder.identity, next_revision=1)
         with parts.ledger.reading() as reading:
             row = revisions.find_collection(reading, collection)
     assert row is not None

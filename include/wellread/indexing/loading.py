@@ -10,6 +10,7 @@ from wellread.artifacts.codec import get_json
 from wellread.documents import ChunkObject, VersionObject
 from wellread.errors import DocumentError
 from wellread.identities import object_id, version_key
+from wellread.indexing.access import patch_access
 from wellread.indexing.content import (
     ChunkSet,
     DesiredChunk,
@@ -25,7 +26,7 @@ from wellread.indexing.embedding import Embedded, embed_inputs
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.restoring import audit_and_heal
-from wellread.indexing.writing import close_exactly, insert_exactly, patch_exactly
+from wellread.indexing.writing import close_exactly, fence_of, insert_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import revisions, run_records
 from wellread.ledger.objects import ObjectRow
@@ -48,6 +49,8 @@ class _Document:
     inserts: list[DesiredChunk] = field(default_factory=list)
     closes: list[ObjectRow] = field(default_factory=list)
     new_version: bool = True
+    patched: int = 0
+    """Objects whose access was changed in place."""
     error: DocumentError | None = None
 
     @property
@@ -115,7 +118,7 @@ def _load_group(parts: Parts, run: RunHandle, projection: Projection, group: lis
     _compare_with_ledger(parts, run, projection, group)
     _clear_unknown(parts, run, projection, group)
     for document in group:
-        _patch_access(parts, projection, document)
+        document.patched = patch_access(parts, run, projection, document.facts, document.row.facts.get("known_acl"))
     embedded = embed_inputs(
         parts,
         run,
@@ -130,8 +133,9 @@ def _load_group(parts: Parts, run: RunHandle, projection: Projection, group: lis
         ledger_objects.intend(tx, projection, rows)
     chunks = [item for item in objects if isinstance(item, ChunkObject)]
     versions = [item for item in objects if isinstance(item, VersionObject)]
-    refused = insert_exactly(parts, projection, "chunks", chunks).refused
-    refused.update(insert_exactly(parts, projection, "versions", versions).refused)
+    fence = fence_of(parts, run)
+    refused = insert_exactly(parts, projection, "chunks", chunks, fence=fence).refused
+    refused.update(insert_exactly(parts, projection, "versions", versions, fence=fence).refused)
     _note_store_refusals(loaded, objects, refused)
     loaded = [document for document in loaded if document.error is None]
     good = {document.row.doc_id for document in loaded}
@@ -161,13 +165,14 @@ def _previous(document: _Document) -> uuid.UUID | None:
 
 
 def _diff(document: _Document) -> None:
-    visible = {row.key: row for row in document.current if row.kind == "chunks"}
+    chunks = [row for row in document.current if row.kind == "chunks"]
+    visible = {row.key: row for row in chunks}
     wanted = {item.key: item for item in document.desired}
     same = {
         key for key, item in wanted.items() if key in visible and visible[key].payload_hash == item.payload_hash
     }
     document.inserts = [item for item in document.desired if item.key not in same]
-    document.closes = [row for key, row in visible.items() if key not in same]
+    document.closes = [row for row in chunks if row.key not in same]  # both copies, where a repair was cut off
     versions = [row for row in document.current if row.kind == "versions"]
     key = version_key(document.row.doc_id, document.version_hash)
     document.new_version = not any(row.key == key for row in versions)
@@ -195,22 +200,6 @@ def delete_rows(parts: Parts, projection: Projection, rows: Sequence[ObjectRow])
     if rows:
         with parts.ledger.transaction() as tx:
             ledger_objects.forget(tx, projection, [row.object_id for row in rows])
-
-
-def _patch_access(parts: Parts, projection: Projection, document: _Document) -> None:
-    """Access that changed is patched at once on every object of the document, whatever its revision."""
-    known = document.row.facts.get("known_acl")
-    if known is None or tuple(known) == document.facts.acl:
-        return
-    kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
-    for kind in kinds:
-        ids = [row.object_id for row in document.current if row.kind == kind]
-        patch_exactly(
-            parts,
-            f"change the access of {document.facts.natural_key}",
-            lambda part, kind=kind: parts.store.set_acl(projection, kind, part, document.facts.acl),  # type: ignore[misc]  # a lambda's default
-            ids,
-        )
 
 
 def _note_refused(document: _Document, embedded: Embedded) -> None:
@@ -305,7 +294,8 @@ def _close(parts: Parts, run: RunHandle, projection: Projection, rows: Sequence[
         ledger_objects.set_rev_to(tx, projection, [row.object_id for row in rows], run.revision)
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
-        close_exactly(parts, projection, kind, [row.object_id for row in rows if row.kind == kind], run.revision)
+        ids = [row.object_id for row in rows if row.kind == kind]
+        close_exactly(parts, projection, kind, ids, run.revision, fence=fence_of(parts, run))
 
 
 def _finish_group(
@@ -343,7 +333,7 @@ def _ending(document: _Document, detail: dict[str, object]) -> dict[str, object]
         }
     closed = sum(1 for row in document.closes if row.kind == "chunks")
     detail.update(inserted=len(document.inserts), kept=document.kept, closed=closed)
-    detail["writes"] = len(document.inserts) + len(document.closes) + int(document.new_version)
+    detail["writes"] = len(document.inserts) + len(document.closes) + int(document.new_version) + document.patched
     facts = dict(document.row.facts)
     facts.update(
         version_hash=document.version_hash, title=shown_title(document.content.title, document.facts.natural_key)

@@ -19,7 +19,7 @@ from wellread.indexing.settings import IndexingSettings
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger.database import Transaction
-from wellread.ledger.documents import KnownDocument
+from wellread.ledger.documents import KnownDocument, QuarantineRow
 from wellread.runs import SourceDeclaration
 from wellread.sources.protocol import Source
 
@@ -46,6 +46,8 @@ def plan_wave(
     vanished = {document.doc_id: document for document in comparison.vanished} if comparison.is_complete else {}
     moves, rest = _pair_moves(parts, declaration, source, comparison.candidates, vanished)
     _leave_out(comparison, moves)
+    if not comparison.is_complete:
+        _keep_quarantine(comparison, draft)
     limit = _wave_limit(parts, declaration)
     work = moves[:limit]
     draft.settle("pending", len(moves) - len(work))
@@ -77,6 +79,14 @@ def _leave_out(comparison: Comparison, moves: Sequence[PlannedDocument]) -> None
     """A document that moved has not vanished."""
     moved_from = {item.previous_doc_id for item in moves}
     comparison.vanished = [item for item in comparison.vanished if item.doc_id not in moved_from]
+
+
+def _keep_quarantine(comparison: Comparison, draft: Draft) -> None:
+    """An incomplete listing proves nothing: what it lacks stays in quarantine."""
+    for row in comparison.vanished_quarantine:
+        draft.settle(row.outcome)
+        draft.problems.append(standing_problem(row))
+    comparison.vanished_quarantine = []
 
 
 def _wave_limit(parts: Parts, declaration: SourceDeclaration) -> int:
@@ -235,14 +245,18 @@ def _deletion(document: KnownDocument) -> PlannedDocument:
 
 
 def _forget_lapsed(
-    declaration: SourceDeclaration, returned: Sequence[str], vanished_quarantine: Sequence[str], draft: Draft
+    declaration: SourceDeclaration,
+    returned: Sequence[str],
+    vanished_quarantine: Sequence[QuarantineRow],
+    draft: Draft,
 ) -> None:
     """Holds of documents that came back lapse; quarantine rows of documents that are gone go too."""
     draft.settle("gone", len(vanished_quarantine))
 
     def forget(tx: Transaction) -> None:
         ledger_documents.drop_holds(tx, declaration.collection, declaration.id, returned)
-        ledger_documents.leave_quarantine(tx, declaration.collection, declaration.id, vanished_quarantine)
+        gone = [row.natural_key for row in vanished_quarantine]
+        ledger_documents.leave_quarantine(tx, declaration.collection, declaration.id, gone)
 
     draft.effects.append(forget)
 

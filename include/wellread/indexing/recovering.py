@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from wellread.errors import LeaseHeldError
+from wellread.errors import LeaseHeldError, RevisionClosedError
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import lease_name
-from wellread.indexing.restoring import audit_and_heal
-from wellread.indexing.writing import close_exactly, patch_exactly
+from wellread.indexing.restoring import audit_and_heal, lost_objects
+from wellread.indexing.writing import close_exactly
 from wellread.ledger import leases, revisions, run_records
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
@@ -28,11 +30,13 @@ def abandon_open(parts: Parts, collection: str, source_id: str) -> list[int]:
     with parts.ledger.reading() as reading:
         left_open = revisions.revisions_in_state(reading, collection, ["open"], source_id=source_id)
     for revision in left_open:
-        with parts.ledger.transaction() as tx:
+        with suppress(RevisionClosedError), parts.ledger.transaction() as tx:
+            # It may have been published since it was looked for: what readers see is never given up.
+            revisions.require_open(tx, collection, revision.number, exclusive=True)
             revisions.abandon_revision(tx, collection, revision.number)
             run_records.drop_staged(tx, collection, revision.number)
             run_records.finish_run(tx, revision.run_id, state="failed", report={"abandoned": True})
-        given_up.append(revision.number)
+            given_up.append(revision.number)
     return given_up
 
 
@@ -76,28 +80,33 @@ def _clean(parts: Parts, projection: Projection, revision: RevisionRow) -> bool:
 
 
 def _reopen(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> None:
+    if not rows:
+        return
+    lost: set[uuid.UUID] = set()
     for kind in _KINDS:
-        close_exactly(parts, projection, kind, [row.object_id for row in rows if row.kind == kind], OPEN)
-    if rows:
-        with parts.ledger.transaction() as tx:
-            ledger_objects.set_rev_to(tx, projection, [row.object_id for row in rows], OPEN)
+        lost |= close_exactly(parts, projection, kind, [row.object_id for row in rows if row.kind == kind], OPEN)
+    with parts.ledger.transaction() as tx:
+        ledger_objects.set_rev_to(tx, projection, [row.object_id for row in rows], OPEN)
+    if lost:
+        audit_and_heal(parts, projection, [replace(row, rev_to=OPEN) for row in rows if row.object_id in lost])
 
 
 def _undo_strays(
     parts: Parts, projection: Projection, kind: ObjectKind, revision: int, strays: Sequence[StoredObject]
 ) -> None:
-    """Objects of a dead revision that arrived after its rows were cleaned."""
-    opened = [stray.object_id for stray in strays if stray.rev_from == revision]
-    closed = [stray.object_id for stray in strays if stray.rev_from != revision]
-    if opened:
-        parts.store.delete_objects(projection, kind, opened)
-    if closed:
-        patch_exactly(
-            parts,
-            f"reopen {len(closed)} {kind}",
-            lambda ids: parts.store.set_rev_to(projection, kind, ids, OPEN),
-            closed,
-        )
+    """Writes of a dead revision that arrived after its rows were cleaned: the ledger says how it should be."""
+    with parts.ledger.reading() as reading:
+        known = ledger_objects.find_rows(reading, projection, [stray.object_id for stray in strays])
+    unknown = [stray.object_id for stray in strays if stray.rev_from == revision or stray.object_id not in known]
+    if unknown:
+        parts.store.delete_objects(projection, kind, unknown)
+    by_rev_to: dict[int, list[uuid.UUID]] = {}
+    for stray in strays:
+        if stray.object_id not in unknown:
+            by_rev_to.setdefault(known[stray.object_id].rev_to, []).append(stray.object_id)
+    for rev_to, object_ids in by_rev_to.items():
+        # Another revision may have closed the object since: opening it again would show it beside its successor.
+        close_exactly(parts, projection, kind, object_ids, rev_to)
 
 
 def undo_documents(parts: Parts, projection: Projection, revision: int, doc_ids: Sequence[uuid.UUID]) -> None:
@@ -113,22 +122,22 @@ def audit_newest(parts: Parts, projection: Projection, held_source: str) -> int:
     """Audit the newest acknowledged objects of all sources and heal what a killed server lost.
 
     A copy is written under the lease of the source that owns it; a source that is being written now audits
-    itself. Returns how many were healed.
+    itself. Looking needs no lease, so that sources which run beside each other do not refuse each other.
+    Returns how many were healed.
     """
     with parts.ledger.reading() as reading:
         rows = ledger_objects.newest_acknowledged(reading, projection, limit=parts.settings.audit_newest_objects)
-    if not rows:
-        return 0
+        rows += ledger_objects.unaudited(reading, projection)
     healed = 0
     for source_id, members in _by_source(rows).items():
         if source_id == held_source:
             healed += audit_and_heal(parts, projection, members).repaired
-        else:
-            healed += _heal_other(parts, projection, source_id, members)
+        elif lost := lost_objects(parts, projection, members):
+            healed += _heal_other(parts, projection, source_id, lost)
     return healed
 
 
-def _heal_other(parts: Parts, projection: Projection, source_id: str, rows: Sequence[ObjectRow]) -> int:
+def _heal_other(parts: Parts, projection: Projection, source_id: str, lost: Sequence[ObjectRow]) -> int:
     name = lease_name(projection.collection, source_id)
     try:
         lease = leases.acquire(
@@ -137,7 +146,10 @@ def _heal_other(parts: Parts, projection: Projection, source_id: str, rows: Sequ
     except LeaseHeldError:
         return 0
     try:
-        return audit_and_heal(parts, projection, rows).repaired
+        with parts.ledger.reading() as reading:
+            # Under the lease again: its own run may have closed or replaced them since they were read.
+            rows = ledger_objects.find_rows(reading, projection, [row.object_id for row in lost])
+        return audit_and_heal(parts, projection, list(rows.values())).repaired
     finally:
         leases.release(parts.ledger, lease)
 

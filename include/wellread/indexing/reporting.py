@@ -93,7 +93,9 @@ def merge_waves(sheets: Sequence[BalanceSheet]) -> BalanceSheet:
         name: sum(sheet.outcomes.get(name, 0) for sheet in sheets)
         for name in ("committed", "moved", "deleted", "gone")
     }
-    outcomes["unchanged"] = max(0, last.outcomes.get("unchanged", 0) - outcomes["committed"] - outcomes["moved"])
+    # What an earlier wave committed, the last one found unchanged.
+    earlier = sum(sheet.outcomes.get(name, 0) for sheet in sheets[:-1] for name in ("committed", "moved"))
+    outcomes["unchanged"] = max(0, last.outcomes.get("unchanged", 0) - earlier)
     for name in ("held", "quarantined", "unsupported", "failed_transient", "pending"):
         outcomes[name] = last.outcomes.get(name, 0)
     if len(sheets) == 1:

@@ -121,13 +121,13 @@ def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRo
     waiting = list(rows)
     repaired = 0
     for _ in range(_ROUNDS):
-        lost = _lost(parts, projection, waiting)
+        lost = lost_objects(parts, projection, waiting)
         _acknowledge(parts, projection, waiting, lost)
         if not lost:
             return Healed(len(rows), repaired)
         repaired += len(lost)
         waiting = _write_copies(parts, projection, lost)
-    still = _lost(parts, projection, waiting)
+    still = lost_objects(parts, projection, waiting)
     if still:
         raise AuditError(
             f"audit {len(rows)} objects of {projection.collection}",
@@ -150,7 +150,8 @@ def _acknowledge(
             ledger_objects.acknowledge(tx, projection, found)
 
 
-def _lost(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> list[ObjectRow]:
+def lost_objects(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> list[ObjectRow]:
+    """Those rows whose object the store, or its vector index, does not hold as it was written."""
     lost: set[uuid.UUID] = set()
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from wellread.artifacts.codec import get_json, put_json
@@ -172,9 +172,16 @@ class Runner:
     def publish(self, run: RunHandle, *, seconds: float = 0.0) -> Published:
         """Publish what was loaded and give the lease back."""
         plan = self.read_plan(run.plan_ref)
-        published = publish_revision(self.parts, plan, run, seconds=seconds)
+        with self._working(run) if self._is_open(run) else nullcontext():
+            published = publish_revision(self.parts, plan, run, seconds=seconds)
         leases.release(self.parts.ledger, Lease(run.lease_name, run.lease_holder, run.lease_token))
         return published
+
+    def _is_open(self, run: RunHandle) -> bool:
+        if run.revision is None:
+            return False
+        with self.parts.ledger.reading() as reading:
+            return revisions.find_revision(reading, run.collection, run.revision).state == "open"
 
     def abandon(self, run: RunHandle, *, reason: str) -> None:
         """Give the run up; what it wrote is cleaned now or by the next run."""
@@ -196,10 +203,7 @@ class Runner:
         while True:
             sheet = self._run_wave(declaration, source_may_move=source_may_move)
             sheets.append(sheet)
-            settled = sum(
-                sheet.outcomes.get(name, 0) for name in ("committed", "moved", "quarantined", "unsupported")
-            )
-            if not sheet.outcomes.get("pending") or not settled:
+            if not sheet.outcomes.get("pending") or not _settled_now(sheet):
                 return merge_waves(sheets)
 
     def _run_wave(self, declaration: SourceDeclaration, *, source_may_move: bool) -> BalanceSheet:
@@ -213,10 +217,10 @@ class Runner:
             self.assess(run)
             for batch in range(run.batch_count):
                 self.load(run, batch)
+            return self.publish(run, seconds=time.monotonic() - started).sheet
         except WellreadError as error:
             self._abandon_quietly(run, error)
             raise
-        return self.publish(run, seconds=time.monotonic() - started).sheet
 
     def _abandon_quietly(self, run: RunHandle, error: WellreadError) -> None:
         """The first error is the one to tell; if cleaning fails too, the next run cleans."""
@@ -239,6 +243,13 @@ class Runner:
         lease = Lease(run.lease_name, run.lease_holder, run.lease_token)
         with leases.kept_alive(self.parts.ledger, lease, seconds=self.parts.lease_seconds):
             yield
+
+
+def _settled_now(sheet: BalanceSheet) -> int:
+    """Documents that this wave took off the list. What stands in quarantine since earlier is no progress."""
+    done = ("committed", "moved", "quarantined", "unsupported", "gone")
+    standing = sum(1 for problem in sheet.problems if problem.get("standing"))
+    return sum(sheet.outcomes.get(name, 0) for name in done) - standing
 
 
 def _handle(plan: Plan, plan_ref: str, lease: Lease, revision: int | None) -> RunHandle:

@@ -16,11 +16,32 @@ from typing import TypeVar
 from wellread.documents import ChunkObject, VersionObject
 from wellread.errors import AuditError, TransientError, WriteUnknownError
 from wellread.indexing.parts import Parts
+from wellread.indexing.plans import RunHandle
+from wellread.ledger import revisions
 from wellread.retries import wait_seconds
 from wellread.snapshots import Projection
 from wellread.stores.protocol import ObjectKind, StoredObject, WriteResult
 
 IndexObject = TypeVar("IndexObject", ChunkObject, VersionObject)
+
+Fence = Callable[[], None]
+"""Raises where this run may no longer write. Asked before each call to the store: a process that slept through
+its lease must not wake up in the middle of its tries and write over what others did since."""
+
+
+def unfenced() -> None:
+    """For writes under a lease that was taken just now."""
+
+
+def fence_of(parts: Parts, run: RunHandle) -> Fence:
+    """The fence of a run: its revision must still be open. Raises ``RevisionClosedError``."""
+
+    def check() -> None:
+        assert run.revision is not None
+        with parts.ledger.reading() as reading:
+            revisions.require_open(reading, run.collection, run.revision)
+
+    return check
 
 
 @dataclass(slots=True)
@@ -32,7 +53,12 @@ class Written:
 
 
 def insert_exactly(
-    parts: Parts, projection: Projection, kind: ObjectKind, objects: Sequence[IndexObject]
+    parts: Parts,
+    projection: Projection,
+    kind: ObjectKind,
+    objects: Sequence[IndexObject],
+    *,
+    fence: Fence = unfenced,
 ) -> Written:
     """Insert objects in bounded requests, a few at once. Raises ``TransientError`` when tries run out."""
     size = parts.settings.objects_per_request
@@ -42,7 +68,7 @@ def insert_exactly(
         return total
 
     def write(part: Sequence[IndexObject]) -> Written:
-        return _insert_until_known(parts, projection, kind, part)
+        return _insert_until_known(parts, projection, kind, part, fence)
 
     if len(requests) == 1:
         return write(requests[0])
@@ -54,18 +80,19 @@ def insert_exactly(
 
 
 def _insert_until_known(
-    parts: Parts, projection: Projection, kind: ObjectKind, objects: Sequence[IndexObject]
+    parts: Parts, projection: Projection, kind: ObjectKind, objects: Sequence[IndexObject], fence: Fence
 ) -> Written:
     waiting = {item.object_id: item for item in objects}
     written = Written()
     error: TransientError | None = None
     for attempt in range(1, parts.settings.write_attempts + 1):
-        error = _try_insert(parts, projection, waiting, written)
+        fence()
+        # The outcome of an earlier try is unknown: its ids are proven gone before they are written again.
+        failed = None if attempt == 1 else _try_delete(parts, projection, kind, list(waiting))
+        error = failed or _try_insert(parts, projection, waiting, written)
         if not waiting:
             return written
         _pause(parts, error, attempt)
-        # The outcome of these is unknown: make sure they are gone before they are written again.
-        error = _tolerated(lambda: parts.store.delete_objects(projection, kind, list(waiting))) or error
     raise error or WriteUnknownError(
         f"write {len(waiting)} {kind} to {projection.collection}",
         found=f"no clear answer in {parts.settings.write_attempts} tries",
@@ -100,9 +127,11 @@ def _insert(
     return parts.store.insert_versions(projection, [item for item in objects if isinstance(item, VersionObject)])
 
 
-def _tolerated(call: Callable[[], None]) -> TransientError | None:
+def _try_delete(
+    parts: Parts, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]
+) -> TransientError | None:
     try:
-        call()
+        parts.store.delete_objects(projection, kind, object_ids)
     except TransientError as error:
         return error
     return None
@@ -114,13 +143,19 @@ def _pause(parts: Parts, error: TransientError | None, attempt: int) -> None:
 
 
 def patch_exactly(
-    parts: Parts, what: str, patch: Callable[[Sequence[uuid.UUID]], WriteResult], object_ids: Sequence[uuid.UUID]
+    parts: Parts,
+    what: str,
+    patch: Callable[[Sequence[uuid.UUID]], WriteResult],
+    object_ids: Sequence[uuid.UUID],
+    *,
+    fence: Fence = unfenced,
 ) -> set[uuid.UUID]:
     """Patch one property of objects, which may be repeated freely. Returns the ids that are gone."""
     waiting = list(object_ids)
     gone: set[uuid.UUID] = set()
     error: TransientError | None = None
     for attempt in range(1, parts.settings.write_attempts + 1):
+        fence()
         try:
             result = patch(waiting)
         except TransientError as raised:
@@ -139,25 +174,36 @@ def patch_exactly(
 
 
 def close_exactly(
-    parts: Parts, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], rev_to: int
-) -> None:
-    """Set ``rev_to`` and audit it by reading it back. Raises ``AuditError`` if an object is missing."""
+    parts: Parts,
+    projection: Projection,
+    kind: ObjectKind,
+    object_ids: Sequence[uuid.UUID],
+    rev_to: int,
+    *,
+    fence: Fence = unfenced,
+) -> set[uuid.UUID]:
+    """Set ``rev_to`` (0 opens again) and audit it by reading it back. Returns the ids that the store has lost.
+
+    A lost object needs no closing: it must not stop its document for ever. Who opens again must heal it.
+    """
     if not object_ids:
-        return
+        return set()
     patch_exactly(
         parts,
         f"close {len(object_ids)} {kind} of {projection.collection}",
         lambda ids: parts.store.set_rev_to(projection, kind, ids, rev_to),
         object_ids,
+        fence=fence,
     )
     stored = parts.store.fetch_objects(projection, kind, object_ids)
-    wrong = [item for item in object_ids if item not in stored or stored[item].rev_to != rev_to]
+    wrong = [item for item in object_ids if item in stored and stored[item].rev_to != rev_to]
     if wrong:
         raise AuditError(
             f"close {len(object_ids)} {kind} of {projection.collection} at revision {rev_to}",
-            found=f"{len(wrong)} of them are missing or not closed, such as {wrong[0]}",
-            remedy="Run the source again; if it stays, rebuild the collection from the ledger.",
+            found=f"{len(wrong)} of them are not closed, such as {wrong[0]}",
+            remedy="Run the source again; if it stays, look into the Weaviate server's log.",
         )
+    return {item for item in object_ids if item not in stored}
 
 
 def missing_from_store(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Transaction
-from wellread.ledger.schema import audits, objects
+from wellread.ledger.schema import audits, objects, revisions
 from wellread.ledger.upserts import insert_missing, replace
 from wellread.snapshots import OPEN, Projection
 
@@ -70,11 +70,14 @@ def intend(tx: Transaction, projection: Projection, rows: Sequence[ObjectRow]) -
 
 
 def acknowledge(tx: Transaction, projection: Projection, object_ids: Sequence[uuid.UUID]) -> None:
-    """The audit found these objects, in the vector index where they have a vector."""
+    """The audit found these objects, in the vector index where they have a vector.
+
+    Those that were acknowledged before keep their moment: it says what a killed server may have lost.
+    """
     for ids in _parts(object_ids):
         tx.execute(
             sa.update(objects)
-            .where(_of(projection), objects.c.object_id.in_(ids))
+            .where(_of(projection), objects.c.object_id.in_(ids), objects.c.acknowledged_at.is_(None))
             .values(acknowledged_at=epoch_now())
         )
 
@@ -143,6 +146,44 @@ def newest_acknowledged(tx: Transaction, projection: Projection, *, limit: int) 
         .limit(limit)
     )
     return [_row(row) for row in tx.execute(query)]
+
+
+def unaudited(tx: Transaction, projection: Projection) -> list[ObjectRow]:
+    """Objects of published revisions that no audit has found yet: copies whose repair was interrupted."""
+    query = (
+        sa.select(objects)
+        .join(
+            revisions,
+            sa.and_(revisions.c.collection == objects.c.collection, revisions.c.number == objects.c.rev_from),
+        )
+        .where(_of(projection), objects.c.acknowledged_at.is_(None), revisions.c.state == "published")
+    )
+    return [_row(row) for row in tx.execute(query)]
+
+
+def find_rows(
+    tx: Transaction, projection: Projection, object_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, ObjectRow]:
+    """Rows by id; unknown ids are left out."""
+    found: dict[uuid.UUID, ObjectRow] = {}
+    for ids in _parts(object_ids):
+        query = sa.select(objects).where(_of(projection), objects.c.object_id.in_(ids))
+        found.update({row.object_id: _row(row) for row in tx.execute(query)})
+    return found
+
+
+def rows_of_document(tx: Transaction, projection: Projection, doc_id: uuid.UUID) -> list[ObjectRow]:
+    """Every row of a document, open or closed."""
+    query = sa.select(objects).where(_of(projection), objects.c.doc_id == doc_id)
+    return [_row(row) for row in tx.execute(query)]
+
+
+def set_facts(tx: Transaction, projection: Projection, facts: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
+    """Replace the facts of rows, by object id: what a repaired copy carries."""
+    for object_id, value in facts.items():
+        tx.execute(
+            sa.update(objects).where(_of(projection), objects.c.object_id == object_id).values(facts=dict(value))
+        )
 
 
 def closed_before(

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from wellread.errors import RevisionClosedError, SystemicError
+from wellread.errors import LeaseHeldError, RevisionClosedError, SystemicError
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Transaction
 from wellread.ledger.schema import collections, denied, heads, objects, projections, revisions
+from wellread.ledger.upserts import insert_missing
 from wellread.snapshots import Head, ModelIdentity, Projection, Snapshot
 
 
@@ -76,19 +77,20 @@ def locked_collection(tx: Transaction, name: str) -> CollectionRow:
 
 
 def create_collection(tx: Transaction, name: str, model: ModelIdentity, *, next_revision: int) -> None:
-    """Create the counter row, the first projection under a fresh epoch, and the first head."""
-    tx.execute(
-        sa.insert(collections).values(
-            name=name,
-            projection_number=1,
-            next_revision=next_revision,
-            head_seq=0,
-            acknowledged_seq=0,
-            oldest_readable=next_revision,
-            chunk_count=0,
-            created_at=epoch_now(),
-        )
-    )
+    """Create the counter row, the first projection under a fresh epoch, and the first head, where there is none."""
+    row = {
+        "name": name,
+        "projection_number": 1,
+        "next_revision": next_revision,
+        "head_seq": 0,
+        "acknowledged_seq": 0,
+        "oldest_readable": next_revision,
+        "chunk_count": 0,
+        "created_at": epoch_now(),
+    }
+    insert_missing(tx, collections, [row])
+    if locked_collection(tx, name).head_seq:
+        return  # the first run of another source was faster
     tx.execute(
         sa.insert(projections).values(
             collection=name,
@@ -202,18 +204,24 @@ def open_revision(
 ) -> int:
     """Allocate the next number for this source. One open revision a source: a unique index sees to it."""
     row = locked_collection(tx, name)
+    if revisions_in_state(tx, name, ["open"], source_id=source_id):
+        raise LeaseHeldError(
+            f"open a revision of {name!r} for the source {source_id!r}",
+            found="another run has opened one since",
+            remedy="Wait until that run ends, then run again.",
+        )
     number = max(row.next_revision, highest_in_store + 1)
     tx.execute(sa.update(collections).where(collections.c.name == name).values(next_revision=number + 1))
+    values = {"collection": name, "source_id": source_id, "opened_at": epoch_now()}
+    # Numbers that only the store knows were given out by a ledger that was lost: nobody may see what they wrote.
+    lost = [
+        {**values, "number": skipped, "run_id": "", "state": "abandoned", "lease_token": 0, "plan_ref": ""}
+        for skipped in range(row.next_revision, number)
+    ]
+    insert_missing(tx, revisions, lost)
     tx.execute(
         sa.insert(revisions).values(
-            collection=name,
-            number=number,
-            source_id=source_id,
-            run_id=run_id,
-            state="open",
-            lease_token=lease_token,
-            plan_ref=plan_ref,
-            opened_at=epoch_now(),
+            **values, number=number, run_id=run_id, state="open", lease_token=lease_token, plan_ref=plan_ref
         )
     )
     return number
