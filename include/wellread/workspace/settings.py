@@ -101,6 +101,23 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.home / 'ledger.db'}"
 
 
+class _Overridden(Settings):
+    """Settings whose values were all gathered: the environment must not win over an option of the command line."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The arguments alone."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
 def load_settings(
     overrides: Mapping[str, Any] | None = None, *, environment: Mapping[str, str] | None = None
 ) -> Settings:
@@ -115,7 +132,7 @@ def load_settings(
     try:
         settings = Settings(**values)
         if overrides:
-            settings = Settings.model_validate({**settings.model_dump(), **overrides})
+            settings = _Overridden(**{**settings.model_dump(), **overrides})
     except ValidationError as error:
         raise _settings_error(error, path) from error
     return settings
