@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ def _quiet(log: Path) -> Iterator[Console]:
         os.dup2(file.fileno(), 2)
         try:
             console = Console(file=screen, highlight=False)
-            console.width = min(max(console.width, _NARROWEST), _WIDEST)
+            console.width = min(max(console.width, _NARROWEST), _WIDEST) if console.is_terminal else _WIDEST
             yield console
         finally:
             sys.stdout.flush()
@@ -49,6 +50,8 @@ def _play(place: Stage) -> int:
             return Story(place, console).tell()
         finally:
             stop_server(place.home)
+            # Weaviate's client switches these on; its event loop closes only with the interpreter.
+            warnings.simplefilter("ignore", ResourceWarning)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,8 +17,7 @@ _MARKER = ".wellread-demo"
 _KEPT_SETTINGS = ("WELLREAD_WEAVIATE_BINARY", "WELLREAD_SERVER__BINARY", "WELLREAD_SERVER__DOWNLOAD_URL")
 EDITED, RENAMED, REMOVED = "about-the-line.md", "guides/walks.md", "cafe-menu.txt"
 NEW_NAME = "guides/three-walks.md"
-OLD_SENTENCE = "Dogs travel free of charge if they are on a lead, and bicycles are carried uphill only."
-NEW_SENTENCE = "Dogs need a ticket at half the fare, and bicycles are carried uphill only."
+OLD_WORDS, NEW_WORDS = "surveyed the route in the autumn of 1889", "surveyed the route in the spring of 1890"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +124,10 @@ def change_documents(stage: Stage) -> None:
     """One sentence is edited, one file renamed, one removed."""
     path = stage.documents / EDITED
     text = path.read_text(encoding="utf-8")
-    if OLD_SENTENCE not in text:
+    if OLD_WORDS not in text:
         raise SettingsError(
             f"edit {EDITED}", found="the sentence to edit is not in it", remedy="Restore demo/documents."
         )
-    path.write_text(text.replace(OLD_SENTENCE, NEW_SENTENCE), encoding="utf-8")
+    path.write_text(text.replace(OLD_WORDS, NEW_WORDS), encoding="utf-8")
     (stage.documents / RENAMED).rename(stage.documents / NEW_NAME)
     (stage.documents / REMOVED).unlink()

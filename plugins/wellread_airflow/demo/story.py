@@ -20,7 +20,7 @@ from wellread_airflow.demo.dag_runs import DagFolder, DagRunResult
 from wellread_airflow.demo.stage import Stage
 
 INGEST, ANSWER, ASK = "ingest__demo", "answer_questions", "ask"
-QUESTION_AGAIN = "Do dogs need a ticket?"
+QUESTION_AGAIN = "Who surveyed the route of the railway, and when?"
 
 
 class Story:
@@ -74,7 +74,7 @@ class Story:
     def _changes(self, dags: DagFolder) -> None:
         stage.change_documents(self.place)
         self._heading("4  Third run: three things have changed")
-        self._say(f"edited   {stage.EDITED}: “{stage.NEW_SENTENCE}”")
+        self._say(f"edited   {stage.EDITED}: “{stage.OLD_WORDS}” is now “{stage.NEW_WORDS}”")
         self._say(f"renamed  {stage.RENAMED} to {stage.NEW_NAME}")
         self._say(f"removed  {stage.REMOVED}")
         run, sheet = self._ingest(dags)
@@ -83,7 +83,7 @@ class Story:
         run = self._run(dags, ASK, {"question": QUESTION_AGAIN})
         row = run.results.get(ASK) or {}
         self._print_row(row)
-        self._check(checks.asked_again(run, row, new="half the fare", old="free of charge"))
+        self._check(checks.asked_again(run, row, new=stage.NEW_WORDS, old=stage.OLD_WORDS))
 
     def _end(self, seconds: float) -> None:
         self._heading("What to do next")

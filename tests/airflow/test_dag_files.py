@@ -1,0 +1,108 @@
+"""The DAG files: they load, serialise, describe themselves, and one faulty source takes no other with it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+ROOT = Path(__file__).parents[2]
+
+
+def bag_of(folder: Path) -> Any:
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    return BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags-folder")
+
+
+@pytest.fixture(scope="module")
+def bag(airflow_environment: Path) -> Any:
+    return bag_of(ROOT / "dags")
+
+
+def test_all_dags_load_without_an_import_error(bag: Any) -> None:
+    assert bag.import_errors == {}
+    assert {"ingest__demo", "answer_questions", "ask"} <= set(bag.dags)
+
+
+def test_every_dag_says_what_it_is_and_cannot_run_away(bag: Any) -> None:
+    for dag in bag.dags.values():
+        assert dag.doc_md, dag.dag_id
+        assert dag.description, dag.dag_id
+        assert "wellread" in dag.tags, dag.dag_id
+        assert dag.catchup is False, dag.dag_id
+        assert dag.max_active_runs <= 4, dag.dag_id
+        assert dag.dagrun_timeout is not None, dag.dag_id
+        for task in dag.tasks:
+            assert task.retries >= 2, task.task_id
+            assert task.execution_timeout is not None, task.task_id
+            assert task.owner, task.task_id
+
+
+def test_tasks_wait_in_the_pool_that_every_airflow_has(bag: Any) -> None:
+    assert {task.pool for dag in bag.dags.values() for task in dag.tasks} == {"default_pool"}
+
+
+def test_a_source_is_ingested_by_one_run_at_a_time(bag: Any) -> None:
+    assert bag.dags["ingest__demo"].max_active_runs == 1
+
+
+def test_every_form_field_has_a_title_a_description_and_a_default_that_validates(bag: Any) -> None:
+    for name in ("answer_questions", "ask"):
+        params = bag.dags[name].params
+        for key in params:
+            param = params.get_param(key)
+            assert param.schema["title"], key
+            assert param.description, key
+            param.resolve()
+        params.validate()
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "key", "value"),
+    [("ask", "question", ""), ("ask", "collection", "documents"), ("answer_questions", "answers", "answers.pdf")],
+)
+def test_a_form_refuses_what_cannot_work(bag: Any, dag_id: str, key: str, value: str) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        bag.dags[dag_id].params.get_param(key).resolve(value)
+
+
+def test_every_dag_survives_serialisation_and_is_the_same_in_every_parse(bag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    again = bag_of(ROOT / "dags")
+    for dag_id, dag in bag.dags.items():
+        serialised = DagSerialization.to_dict(dag)
+        assert DagSerialization.from_dict(serialised).task_dict.keys() == dag.task_dict.keys()
+        assert DagSerialization.to_dict(again.dags[dag_id]) == serialised
+
+
+def test_a_faulty_declaration_is_an_import_error_and_the_other_sources_go_on(
+    airflow_environment: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dags"
+    shutil.copytree(ROOT / "dags", folder)
+    (folder / "sources" / "bad.yaml").write_text("id: bad\nkind: ftp\nlocation: somewhere\n")
+    bag = bag_of(folder)
+    assert "ingest__demo" in bag.dags
+    assert "ingest__bad" not in bag.dags
+    [(file, error)] = bag.import_errors.items()
+    assert file.endswith("check_sources.py")
+    assert "bad.yaml" in error
+    assert "kind" in error
+
+
+def test_the_examples_of_the_documentation_load(airflow_environment: Path) -> None:
+    bag = bag_of(ROOT / "docs" / "examples")
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"board_questions", "weekly_risk_report"}
+
+
+def test_the_example_on_the_first_screen_is_short() -> None:
+    text = (ROOT / "docs" / "examples" / "nightly_questions.py").read_text()
+    assert len([line for line in text.splitlines() if line.strip()]) <= 12
