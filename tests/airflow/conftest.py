@@ -38,6 +38,7 @@ def airflow_environment() -> Iterator[Path]:
     """Airflow's home. It is the one of the whole test process: Airflow reads it once, when it is imported."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.setenv("AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION", "False")
         yield Path(os.environ["AIRFLOW_HOME"])
 
 
