@@ -18,9 +18,13 @@ BUCKET_COUNT = 1024
 """Audits of large revisions are split by ``bucket``, so that one query stays below the server's 10,000."""
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+"""Made once: ``json.dumps`` with these options would make one for each value."""
+
+
 def canonical_json(value: object) -> str:
     """One text for one value: sorted keys, no white space, no NaN, Unicode kept."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def sha256_text(text: str) -> str:

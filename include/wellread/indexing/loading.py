@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from wellread.artifacts.codec import get_json
 from wellread.documents import ChunkObject, VersionObject
 from wellread.errors import DocumentError
-from wellread.identities import object_id, version_key
+from wellread.identities import version_key
 from wellread.indexing.access import patch_access
 from wellread.indexing.content import (
     ChunkSet,
@@ -250,7 +250,7 @@ def _row(
     ordinal: int,
 ) -> ObjectRow:
     return ObjectRow(
-        object_id=object_id(key, built.rev_from, built.copy),
+        object_id=built.object_id,
         kind="chunks" if isinstance(built, ChunkObject) else "versions",
         key=key,
         doc_id=document.row.doc_id,

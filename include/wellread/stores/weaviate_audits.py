@@ -86,7 +86,7 @@ def _nearest(collection: Collection[Any, Any], dimensions: int, filters: Filters
     probe = [1.0, *([0.0] * (dimensions - 1))]
     with translated(f"Audit the vector index of {collection.name}"):
         reply = collection.query.near_vector(probe, filters=filters, limit=limit, return_properties=False)
-    return {uuid.UUID(str(item.uuid)) for item in reply.objects}
+    return {uuid.UUID(int=item.uuid.int) for item in reply.objects}
 
 
 def _parts(object_ids: Sequence[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
@@ -109,7 +109,7 @@ def fetch_stored(
                 limit=len(part),
                 return_properties=list(STORED_PROPERTIES[kind]),
             )
-        found.update((uuid.UUID(str(item.uuid)), stored_object(item, kind)) for item in reply.objects)
+        found.update((uuid.UUID(int=item.uuid.int), stored_object(item, kind)) for item in reply.objects)
     return found
 
 

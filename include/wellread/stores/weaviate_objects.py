@@ -151,7 +151,7 @@ def placement_parts(placements: Sequence[Placement]) -> list[str]:
 def placements_from(parts: Sequence[str]) -> tuple[Placement, ...]:
     """The inverse of :func:`placement_parts`."""
     return tuple(
-        Placement(chunk_key=uuid.UUID(key), start_char=start, end_char=end, page=page)
+        Placement(chunk_key=_uuid_from(key), start_char=start, end_char=end, page=page)
         for part in parts
         for key, start, end, page in json.loads(part)
     )
@@ -177,8 +177,8 @@ def search_hit(found: Object[Any, Any], score: float) -> SearchHit:
     vector: Any = found.vector.get("default") if found.vector else None
     return SearchHit(
         object_id=_id_of(found),
-        chunk_key=uuid.UUID(values["chunk_key"]),
-        doc_id=uuid.UUID(values["doc_id"]),
+        chunk_key=_uuid_from(values["chunk_key"]),
+        doc_id=_uuid_from(values["doc_id"]),
         source_id=values["source_id"],
         rev_from=int(values["rev_from"]),
         text=values["text"],
@@ -222,7 +222,12 @@ def _moment(value: datetime | str) -> datetime:
 
 
 def _id_of(found: Object[Any, Any]) -> uuid.UUID:
-    return uuid.UUID(str(found.uuid))
+    return uuid.UUID(int=found.uuid.int)
+
+
+def _uuid_from(text: str) -> uuid.UUID:
+    # A search reads hundreds of ids: from a number they are made in two thirds of the time.
+    return uuid.UUID(int=int(text.replace("-", ""), 16))
 
 
 def copy_of(found: Object[Any, Any]) -> int:

@@ -134,9 +134,11 @@ def _score(found: Object[Any, Any], mode: SearchMode) -> float:
 
 def without_copies(found: Sequence[Object[Any, Any]]) -> list[Object[Any, Any]]:
     """Of several copies of one (chunk, revision) only the highest, in the order of the answer."""
+    keys = [(item.properties["chunk_key"], int(item.properties["rev_from"])) for item in found]
+    if len(set(keys)) == len(keys):
+        return list(found)
     best: dict[tuple[str, int], Object[Any, Any]] = {}
-    for item in found:
-        key = (item.properties["chunk_key"], int(item.properties["rev_from"]))
+    for key, item in zip(keys, found, strict=True):
         if key not in best or copy_of(item) > copy_of(best[key]):
             best[key] = item
     kept = {str(item.uuid) for item in best.values()}
