@@ -143,7 +143,7 @@ def build_answer_questions_dag(
         schedule=schedule,
         start_date=FIRST_DAY,
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=4,
         dagrun_timeout=timedelta(hours=24),
         tags=[*TAGS, "questions"],
         params={

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conftest import Deployment
 
 pytestmark = [pytest.mark.airflow, pytest.mark.weaviate]
+ROOT = Path(__file__).parents[2]
 TEXT = (
     "The lighthouse keeper is called Marta Quill. She has kept the light since 1998.\n\n"
     "The lamp of the lighthouse turns once in twelve seconds.\n"
@@ -74,6 +75,20 @@ def test_the_form_answers_one_question_and_the_run_has_it_as_its_result(indexed:
     assert row["question"] == "Who is the lighthouse keeper?"
     assert row["status"] in {"answered", "abstained"}
     assert indexed.rows("SELECT count(*) FROM xcom WHERE dag_id = 'ask' AND dag_result") == [(1,)]
+
+
+def test_the_examples_of_the_documentation_do_what_they_say(indexed: Deployment) -> None:
+    data = indexed.folder / "data"
+    data.mkdir()
+    (data / "board.csv").write_text("question,asked by\nWho is the lighthouse keeper?,board\n")
+    for path in (ROOT / "docs" / "examples").glob("*.py"):
+        (indexed.dags / path.name).write_text(path.read_text().replace('"/data/', f'"{data}/'))
+    run = indexed.run("board_questions")
+    assert run.state == "success"
+    assert (data / "answers.xlsx").stat().st_size > 1_000
+    run = indexed.run("weekly_risk_report")
+    assert run.state == "success"
+    assert run.results["write_report"] >= 2
 
 
 def test_a_missing_file_fails_at_once_and_leaves_the_old_answers(indexed: Deployment, in_deployment: Any) -> None:

@@ -34,6 +34,7 @@ class AnswerQuestionsOperator(WorkspaceOperator):
     template_fields: Sequence[str] = ("questions", "answers", "collection")
 
     def __init__(self, *, questions: str, answers: str, **kwargs: Any) -> None:
+        kwargs.setdefault("multiple_outputs", True)  # `operator.output["answers"]` is the address alone
         super().__init__(**kwargs)
         self.questions = questions
         self.answers = answers
@@ -107,6 +108,7 @@ class RetrievePassagesOperator(WorkspaceOperator):
     template_fields: Sequence[str] = ("questions", "passages", "collection")
 
     def __init__(self, *, questions: str | list[str], passages: str, k: int = 10, **kwargs: Any) -> None:
+        kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
         self.questions = questions
         self.passages = passages

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -78,8 +77,7 @@ class RunStepOperator(WorkspaceOperator):
             raise AirflowSkipException("There is no plan: nothing to do.")
         return RunHandle.from_dict(self.run)
 
-    @contextmanager
-    def open_run(self, workspace: Workspace) -> Iterator[RunHandle]:
+    def open_run(self, workspace: Workspace) -> RunHandle:
         """The run, if it may still be written.
 
         Raises ``AirflowSkipException`` for a cleared task: a revision that has ended is never written again.
@@ -88,7 +86,7 @@ class RunStepOperator(WorkspaceOperator):
         state = revision_state(workspace, run)
         if state != "open":
             raise AirflowSkipException(f"Revision {run.revision} is {state}: nothing was done again.")
-        yield run
+        return run
 
 
 class BatchOperator(RunStepOperator):
@@ -108,8 +106,7 @@ class ExtractDocumentsOperator(BatchOperator):
     def work(self, workspace: Workspace, context: Context) -> int:
         """Extract; a document that cannot be read goes to quarantine and fails nothing else."""
         del context
-        with self.open_run(workspace) as run:
-            return workspace.runner.extract(run, self.batch)
+        return workspace.runner.extract(self.open_run(workspace), self.batch)
 
 
 class AssessQualityOperator(RunStepOperator):
@@ -118,8 +115,7 @@ class AssessQualityOperator(RunStepOperator):
     def work(self, workspace: Workspace, context: Context) -> str | None:
         """Fails at once where a quality rule blocks the run: nothing was embedded, nothing is published."""
         del context
-        with self.open_run(workspace) as run:
-            return workspace.runner.assess(run)
+        return workspace.runner.assess(self.open_run(workspace))
 
 
 class LoadDocumentsOperator(BatchOperator):
@@ -128,8 +124,7 @@ class LoadDocumentsOperator(BatchOperator):
     def work(self, workspace: Workspace, context: Context) -> int:
         """Load; a retry goes on where the last attempt stopped."""
         del context
-        with self.open_run(workspace) as run:
-            return workspace.runner.load(run, self.batch)
+        return workspace.runner.load(self.open_run(workspace), self.batch)
 
 
 class PublishRevisionOperator(RunStepOperator):
