@@ -7,12 +7,14 @@ gains nothing in the process that reads its answer.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 
 from wellread.documents import Element, ParsedDocument
 
 HEADER = struct.Struct("!Q")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def send_frame(connection: socket.socket, payload: bytes) -> None:
@@ -43,17 +45,22 @@ def _receive_exactly(connection: socket.socket, length: int) -> bytes | None:
     return bytes(received)
 
 
+def writable(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate: JSON and broken encodings can hold one, artifacts cannot."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
 def pack_document(document: ParsedDocument) -> bytes:
-    """A parsed document as JSON, with lone surrogates escaped."""
-    elements = [[e.kind, e.text, e.page, e.level, e.header_rows] for e in document.elements]
+    """A parsed document as JSON."""
+    elements = [[e.kind, writable(e.text), e.page, e.level, e.header_rows] for e in document.elements]
     value = {
         "media_type": document.media_type,
         "elements": elements,
-        "title": document.title,
+        "title": None if document.title is None else writable(document.title),
         "language": document.language,
         "encoding": document.encoding,
         "page_count": document.page_count,
-        "warnings": list(document.warnings),
+        "warnings": [writable(warning) for warning in document.warnings],
     }
     return json.dumps({"document": value}).encode("ascii")
 

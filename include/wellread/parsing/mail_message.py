@@ -37,14 +37,23 @@ def read_mail(content: bytes, settings: ParsingSettings) -> Reading:
 
 
 def _header(message: Message, name: str) -> str:
-    value = message.get(name)
+    value = next((value for key, value in message.raw_items() if key.casefold() == name.casefold()), None)
     if value is None:
         return ""
+    value = _from_bytes(str(value).encode("utf-8", "surrogateescape"))
     try:
-        decoded = str(email.header.make_header(email.header.decode_header(str(value))))
+        decoded = str(email.header.make_header(email.header.decode_header(value)))
     except (LookupError, UnicodeError, ValueError):
-        decoded = str(value)
+        decoded = value
     return " ".join(decoded.encode("utf-8", "replace").decode("utf-8").split())
+
+
+def _from_bytes(content: bytes) -> str:
+    """Text whose encoding nobody told: mail of broken programs holds bytes where the rules want ASCII."""
+    try:
+        return decode(content).text
+    except UnreadableError:
+        return content.decode("utf-8", "replace")
 
 
 def _body(message: Message) -> list[Element]:
@@ -80,10 +89,7 @@ def _part_text(part: Message) -> str:
     try:
         text = payload.decode(charset or "utf-8")
     except (LookupError, UnicodeDecodeError):
-        try:
-            text = decode(payload).text
-        except UnreadableError:
-            text = payload.decode("utf-8", "replace")
+        text = _from_bytes(payload)
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 

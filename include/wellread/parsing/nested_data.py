@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wellread.documents import Element
@@ -17,11 +17,14 @@ TITLE_KEYS = ("title", "name", "headline", "subject")
 LINES_PER_ELEMENT = 40
 LONG_TEXT_CHARS = 300
 MAX_DEPTH = 200
+MIN_FIELDS = 2
+MAX_UNIT_CHARS = 30
+PROSE_NAMES = frozenset({"p", "para", "li", "item", "head"})
 NESTED_ENTITY = re.compile(r"<!ENTITY[^>]{0,500}?[\"'][^\"'>]{0,2000}[&%][\w.-]+;")
 
 
 def read_json(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 - the readers' common signature
-    """Lines ``path: value``; a list of flat records becomes a table, a long text a paragraph of its own."""
+    """Fields ``path: value``; a list of flat records becomes a table, a long text a paragraph of its own."""
     try:
         value = json.loads(text)
     except RecursionError as error:
@@ -36,9 +39,11 @@ def read_json_lines(text: str, settings: ParsingSettings) -> Reading:  # noqa: A
 
 
 def read_xml(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 - the readers' common signature
-    """Texts in document order, one paragraph for each element that has text of its own.
+    """Texts in document order: a paragraph for each element that has text of its own, and one for each record.
 
-    Entities are neither expanded nor fetched.
+    A record is one of several siblings of one name whose children hold short texts and nothing deeper; its
+    paragraph names its fields: ``name: Kestrel Summit; altitude (metres): 1684``. Entities are neither expanded
+    nor fetched.
     """
     from lxml import etree
 
@@ -58,25 +63,79 @@ def read_xml(text: str, settings: ParsingSettings) -> Reading:  # noqa: ARG001 -
     if root is None:
         raise UnreadableError("corrupt", "no XML element can be read")
     warnings = ("the XML is broken; what could be read was kept",) if parser.error_log else ()
-    elements = []
-    title = None
-    for name, words in _texts(root):
-        if name in TITLE_KEYS and title is None and not words.isdigit():
-            title = words
-        elements.append(Element(kind="paragraph", text=words))
-    return Reading(elements, title=title, warnings=warnings)
+    elements = [Element(kind="paragraph", text=words) for words in _texts(root)]
+    return Reading(elements, title=_xml_title(root), warnings=warnings)
 
 
-def _texts(root: Any) -> Iterator[tuple[str, str]]:
-    """The local name and text of each element that has text of its own; markup inside it stays in its place."""
+def _xml_title(root: Any) -> str | None:
+    """The first title in the document that does not belong to one record of many."""
+    for node in root.iter():
+        if isinstance(node.tag, str) and _local_name(node) in TITLE_KEYS:
+            words = _whole_text(node)
+            parent = node.getparent()
+            if words and not words.isdigit() and (parent is None or not _is_one_of_many(parent)):
+                return words
+    return None
+
+
+def _is_one_of_many(node: Any) -> bool:
+    parent = node.getparent()
+    return parent is not None and len(parent.findall(node.tag)) > 1
+
+
+def _texts(root: Any) -> Iterator[str]:
+    """The text of each element that has text of its own, markup inside it in its place; and each record's."""
     pending = [root]
     while pending:
         node = pending.pop()
-        own = "".join(node.xpath("text()")).strip()
-        if own:
-            yield str(node.xpath("local-name()")).lower(), " ".join("".join(node.xpath(".//text()")).split())
+        if _own_text(node):
+            yield _whole_text(node)
+        elif fields := _fields(node):
+            yield join_fields(fields)
         else:
-            pending.extend(child for child in reversed(node) if isinstance(child.tag, str))
+            pending.extend(reversed(_children(node)))
+
+
+def _children(node: Any) -> list[Any]:
+    return [child for child in node if isinstance(child.tag, str)]
+
+
+def _local_name(node: Any) -> str:
+    return str(node.xpath("local-name()")).lower()
+
+
+def _own_text(node: Any) -> str:
+    return "".join(node.xpath("text()")).strip()
+
+
+def _whole_text(node: Any) -> str:
+    return " ".join("".join(node.xpath(".//text()")).split())
+
+
+def _fields(node: Any) -> list[str]:
+    """The fields of a record, or none where the element is none: then its children speak for themselves."""
+    children = _children(node)
+    texts = {child: " ".join(_own_text(child).split()) for child in children}
+    names = {_local_name(child) for child in children}
+    is_record = (
+        len(names) >= MIN_FIELDS
+        and not names & PROSE_NAMES
+        and not any(_children(child) for child in children)
+        and all(len(text) <= LONG_TEXT_CHARS for text in texts.values())
+        and _is_one_of_many(node)
+    )
+    if not is_record:
+        return []
+    attributes = [f"{name}: {value}" for name, value in node.attrib.items() if not name.startswith("{")]
+    return attributes + [f"{_named(child)}: {text}" for child, text in texts.items() if text]
+
+
+def _named(node: Any) -> str:
+    """``altitude (metres)``: an attribute often says what the number is of."""
+    values = [
+        value for name, value in node.attrib.items() if not name.startswith("{") and len(value) <= MAX_UNIT_CHARS
+    ]
+    return f"{_local_name(node)} ({', '.join(values)})" if values else _local_name(node)
 
 
 def _elements_of(value: object) -> list[Element]:
@@ -97,9 +156,15 @@ def _elements_of(value: object) -> list[Element]:
     return elements
 
 
+def join_fields(fields: Sequence[str]) -> str:
+    """One line that shows where a field ends, whatever becomes of line breaks."""
+    marked = [field if field.endswith((".", "!", "?", ";")) else f"{field};" for field in fields[:-1]]
+    return " ".join([*marked, *fields[-1:]])
+
+
 def _flush(lines: list[str], elements: list[Element]) -> None:
     if lines:
-        elements.append(Element(kind="paragraph", text="\n".join(lines)))
+        elements.append(Element(kind="paragraph", text=join_fields(lines)))
         lines.clear()
 
 

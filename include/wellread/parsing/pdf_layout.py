@@ -6,11 +6,12 @@ import itertools
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from wellread.documents import Element
 from wellread.parsing.pdf_lines import Line
+from wellread.parsing.pdf_tables import find_tables, table_of
 
 EDGE_LINES = 4
 MIN_FURNITURE_PAGES = 3
@@ -84,19 +85,34 @@ def body_elements(pages: Sequence[Sequence[Line]], furniture: frozenset[Line]) -
     elements: list[Element] = []
     carried: list[Line] = []
     for lines, body in zip(pages, bodies, strict=True):
-        paragraphs = _paragraphs(body, pitch)
-        if carried and paragraphs and _goes_on(carried, paragraphs[0]):
-            paragraphs[0] = carried + paragraphs[0]
-        elif carried:
-            elements.append(_element(carried, body_size, levels))
-        carried = paragraphs.pop() if paragraphs else []
-        elements.extend(_element(paragraph, body_size, levels) for paragraph in paragraphs)
+        for block in _blocks(body, pitch):
+            if isinstance(block, Element):
+                elements.extend(_element(part, body_size, levels) for part in (carried,) if part)
+                elements.append(block)
+                carried = []
+            elif carried and block[0].page > carried[-1].page and _goes_on(carried, block):
+                carried = carried + block
+            else:
+                elements.extend(_element(part, body_size, levels) for part in (carried,) if part)
+                carried = block
         elements.extend(
             Element(kind="page_furniture", text=line.text, page=line.page) for line in lines if line in furniture
         )
     if carried:
         elements.append(_element(carried, body_size, levels))
     return elements
+
+
+def _blocks(body: Sequence[Line], pitch: float) -> Iterator[list[Line] | Element]:
+    """Paragraphs and tables of a page, in order."""
+    done = 0
+    for found in find_tables(body):
+        table = table_of(found)
+        if table is not None:
+            yield from _paragraphs(body[done : found.start], pitch)
+            yield table
+            done = found.end
+    yield from _paragraphs(body[done:], pitch)
 
 
 def _goes_on(before: list[Line], after: list[Line]) -> bool:
@@ -112,8 +128,13 @@ def merge_fragments(lines: Sequence[Line]) -> list[Line]:
             merged.append(line)
             continue
         glue = "" if line.left - last.right < 0.15 * last.size else " "
+        cells = (
+            (*last.cells[:-1], f"{last.cells[-1]}{glue}{line.cells[0]}", *line.cells[1:])
+            if last.cells and line.cells
+            else ()
+        )
         main = last if len(last.text) >= len(line.text) else line
-        merged[-1] = replace(main, text=last.text + glue + line.text, left=last.left, right=line.right)
+        merged[-1] = replace(main, text=last.text + glue + line.text, left=last.left, right=line.right, cells=cells)
     return merged
 
 

@@ -9,7 +9,10 @@ from typing import Any
 
 LINE_END = re.compile(r"\r\n|\r|\n|(?<=[\x02\ufffe])")
 HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\0": None})
+SPACES = re.compile(r" +")
 FONT_NAME_BYTES = 128
+CELL_GAP_RATIO = 1.5
+"""Words further apart than this many heights of the line are cells of a row; justified prose stays below one."""
 BOLD = re.compile(rb"bold|black|heavy|semibold|demi", re.IGNORECASE)
 
 
@@ -25,6 +28,8 @@ class Line:
     bold: bool
     page: int
     """1-based."""
+    cells: tuple[str, ...] = ()
+    """The parts of ``text`` that stand apart; one for most lines."""
 
     @property
     def size(self) -> float:
@@ -52,11 +57,8 @@ def page_lines(page: Any, number: int) -> list[Line]:
 
 
 def _line(text_page: Any, text: str, first: int, last: int, number: int) -> Line:
-    import pypdfium2.raw as pdfium
-
     raw = text_page.raw
-    first_char = max(0, pdfium.FPDFText_GetCharIndexFromTextIndex(raw, first))
-    last_char = max(first_char, pdfium.FPDFText_GetCharIndexFromTextIndex(raw, last))
+    first_char, last_char = _char_index(raw, first), _char_index(raw, last)
     left, bottom, right, top = _box(raw, first_char)
     end_left, end_bottom, end_right, end_top = _box(raw, last_char)
     return Line(
@@ -67,7 +69,26 @@ def _line(text_page: Any, text: str, first: int, last: int, number: int) -> Line
         top=max(top, end_top) if abs(end_bottom - bottom) < top - bottom else top,
         bold=_is_bold(raw, first_char) and _is_bold(raw, last_char),
         page=number,
+        cells=_cells(raw, text, first, CELL_GAP_RATIO * (top - bottom)),
     )
+
+
+def _cells(raw: Any, text: str, first: int, gap: float) -> tuple[str, ...]:
+    """The line cut at its wide spaces; ``gap`` in points. ``text`` begins at the page's character ``first``."""
+    cells, start = [], 0
+    for space in SPACES.finditer(text):
+        before = _box(raw, _char_index(raw, first + space.start() - 1))
+        after = _box(raw, _char_index(raw, first + space.end()))
+        if after[0] - before[2] > gap:
+            cells.append(text[start : space.start()])
+            start = space.end()
+    return (*cells, text[start:])
+
+
+def _char_index(raw: Any, text_index: int) -> int:
+    import pypdfium2.raw as pdfium
+
+    return max(0, int(pdfium.FPDFText_GetCharIndexFromTextIndex(raw, text_index)))
 
 
 def _box(raw: Any, index: int) -> tuple[float, float, float, float]:

@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 from wellread.parsing.causes import UnreadableError
-from wellread.parsing.channel import pack_document, receive_frame, send_frame
+from wellread.parsing.channel import pack_document, receive_frame, send_frame, writable
 from wellread.parsing.reading import needs_slow_parsers, read_document
 from wellread.parsing.settings import ParsingSettings
 
@@ -84,7 +84,7 @@ def answer_for(content: bytes, natural_key: str, settings: ParsingSettings) -> b
 
 
 def _failure(cause: str, found: str) -> bytes:
-    return json.dumps({"failure": cause, "found": found}).encode("ascii")
+    return json.dumps({"failure": cause, "found": writable(found)}).encode("ascii")
 
 
 def guard_process(settings: ParsingSettings, parent_pid: int) -> None:

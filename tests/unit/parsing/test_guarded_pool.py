@@ -20,7 +20,10 @@ SLOW_DOCUMENT = b'<?xml version="1.0"?><x>' + b"<p>one of very many short paragr
 """Takes many seconds; the limits below end it before."""
 
 
-def _family() -> list[psutil.Process]:
+Family = Callable[[], list[psutil.Process]]
+
+
+def _parsers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children(recursive=True):
         try:
@@ -29,6 +32,13 @@ def _family() -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+@pytest.fixture
+def family() -> Family:
+    """The parsers that this test started: other tests' pools may be alive beside them."""
+    others = set(_parsers())
+    return lambda: [process for process in _parsers() if process not in others]
 
 
 def _wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -57,11 +67,11 @@ def test_a_document_beyond_the_memory_limit_is_given_up_and_the_next_one_is_pars
         assert pool.parse(b"still here", "next.txt").elements[0].text == "still here"
 
 
-def test_a_child_that_dies_takes_only_its_own_document_with_it() -> None:
+def test_a_child_that_dies_takes_only_its_own_document_with_it(family: Family) -> None:
     with ParserPool(ParsingSettings(worker_count=1)) as pool:
         pool.parse(b"warm", "warm.txt")
         running = pool.submit(SLOW_DOCUMENT, "slow.xml")
-        worker = max(_family(), key=lambda process: process.pid)
+        worker = max(family(), key=lambda process: process.pid)
         time.sleep(0.3)  # it should be in the middle of the document; the promise holds at any moment
         os.kill(worker.pid, signal.SIGSEGV)
         with pytest.raises(DocumentError) as refused:
@@ -71,21 +81,21 @@ def test_a_child_that_dies_takes_only_its_own_document_with_it() -> None:
         assert pool.parse(b"still here", "next.txt").elements[0].text == "still here"
 
 
-def test_a_killed_warm_parent_is_replaced() -> None:
+def test_a_killed_warm_parent_is_replaced(family: Family) -> None:
     with ParserPool(ParsingSettings(worker_count=1)) as pool:
         pool.parse(b"first", "first.txt")
-        family = _family()
-        os.kill(min(family, key=lambda process: process.create_time()).pid, signal.SIGKILL)
-        _wait_until(lambda: not any(p.is_running() and p.status() != "zombie" for p in family), "all ended")
+        started = family()
+        os.kill(min(started, key=lambda process: process.create_time()).pid, signal.SIGKILL)
+        _wait_until(lambda: not any(p.is_running() and p.status() != "zombie" for p in started), "all ended")
         assert pool.parse(b"second", "second.txt").elements[0].text == "second"
 
 
-def test_one_child_serves_many_documents_and_is_replaced_after_its_share() -> None:
+def test_one_child_serves_many_documents_and_is_replaced_after_its_share(family: Family) -> None:
     with ParserPool(ParsingSettings(worker_count=1, documents_per_worker=3)) as pool:
         pids = []
         for number in range(6):
             pool.parse(b"some words", f"{number}.txt")
-            pids.append(max(process.pid for process in _family()))
+            pids.append(max(process.pid for process in family()))
     assert pids[0] == pids[1]
     assert len(set(pids)) >= 2
 
@@ -97,14 +107,14 @@ def test_documents_are_parsed_at_once_and_answers_do_not_mix() -> None:
     assert texts == [f"document number {number}" for number in range(60)]
 
 
-def test_no_process_is_left_after_close_even_in_the_middle_of_a_document() -> None:
+def test_no_process_is_left_after_close_even_in_the_middle_of_a_document(family: Family) -> None:
     pool = ParserPool(ParsingSettings(worker_count=2))
     pool.parse(b"warm", "warm.txt")
     futures = [pool.submit(SLOW_DOCUMENT, f"{number}.xml") for number in range(4)]
-    family = _family()
+    started = family()
     pool.close()
     assert all(future.cancelled() or isinstance(future.exception(), SystemicError) for future in futures)
-    assert not [process for process in family if process.is_running()]
+    assert not [process for process in started if process.is_running()]
     assert pool.close() is None
 
 
@@ -164,11 +174,11 @@ def test_a_worker_cannot_connect_to_anything() -> None:
     assert done.stdout.strip() == "7"
 
 
-def test_workers_see_no_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_see_no_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch, family: Family) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
     with ParserPool(ParsingSettings(worker_count=1)) as pool:
         pool.parse(b"some words", "a.txt")
-        environments = [process.environ() for process in _family()]
+        environments = [process.environ() for process in family()]
     assert environments
     assert not [name for environment in environments for name in environment if "KEY" in name]
     assert all(environment["DO_NOT_TRACK"] == "1" for environment in environments)

@@ -80,3 +80,46 @@ def test_a_pdf_cut_short_is_truncated(parse: Parse) -> None:
     with pytest.raises(DocumentError) as refused:
         parse(b"%PDF-1.4\n1 0 obj\n<< /Type /Cat", "cut.pdf")
     assert refused.value.cause == "truncated"
+
+
+def _row(height: float, *cells: str, left: float = 72) -> list[tuple[float, float, float, str]]:
+    """Cells 120 points apart; an empty one leaves its place free."""
+    return [(left + 120 * index, height, 10, cell) for index, cell in enumerate(cells) if cell]
+
+
+def test_rows_of_figures_are_a_table_with_its_header(parse: Parse, make_pdf: MakePdf) -> None:
+    lines = [
+        (72, 740, 10, "The mill earned more than in any year before, as the figures below will show."),
+        *_row(700, "", "Year ended", "Year ended"),
+        *_row(688, "", "May 2026", "May 2025"),
+        *_row(670, "Income:"),
+        *_row(658, "Flour", "$ 1,200", "$ 1,100"),
+        *_row(646, "Bran and husks", "310", "(290)"),
+        *_row(634, "Total", "$ 1,510", "$ 810"),
+        (72, 600, 10, "Nothing was written off, and the wheel was mended in the spring of that year."),
+    ]
+    document = parse(make_pdf([lines]), "mill.pdf")
+    assert [element.kind for element in document.elements] == ["paragraph", "table", "paragraph"]
+    table = document.elements[1]
+    assert table.header_rows == 2
+    assert table.text.split("\n") == [
+        " | Year ended | Year ended",
+        " | May 2026 | May 2025",
+        "Income:",
+        "Flour | $ 1,200 | $ 1,100",
+        "Bran and husks | 310 | (290)",
+        "Total | $ 1,510 | $ 810",
+    ]
+
+
+def test_prose_in_two_columns_is_no_table(parse: Parse, make_pdf: MakePdf) -> None:
+    left = [(72, 700 - 12 * row, 10, f"the left column tells of the river, line {row}") for row in range(6)]
+    right = [(330, 700 - 12 * row, 10, f"the right column tells of the hills, line {row}") for row in range(6)]
+    together = [line for pair in zip(left, right, strict=True) for line in pair]
+    document = parse(make_pdf([together]), "columns.pdf")
+    assert "table" not in {element.kind for element in document.elements}
+
+
+def test_two_amounts_in_prose_do_not_make_a_table(parse: Parse, make_pdf: MakePdf) -> None:
+    lines = [*_row(700, "Rent", "900"), *_row(688, "Heating", "120")]
+    assert {e.kind for e in parse(make_pdf([lines]), "two.pdf").elements} == {"paragraph"}

@@ -116,14 +116,15 @@ def test_fifty_thousand_rows_are_one_table(parse: Parse) -> None:
 def test_json_values_carry_their_paths_and_records_become_a_table(parse: Parse) -> None:
     nested = parse(b'{"title": "Pump", "parts": [{"name": "valve", "sizes": [1, 2]}]}', "pump.json")
     assert nested.title == "Pump"
-    assert nested.elements[0].text == "title: Pump\nparts.name: valve\nparts.sizes: 1\nparts.sizes: 2"
+    assert nested.elements[0].text == "title: Pump; parts.name: valve; parts.sizes: 1; parts.sizes: 2"
     (records,) = parse(b'[{"a": 1, "b": "x"}, {"a": 2}]', "rows.json").elements
     assert (records.kind, records.text, records.header_rows) == ("table", "a | b\n1 | x\n2", 1)
 
 
-def test_unpaired_surrogates_in_json_cross_the_process_border(parse: Parse) -> None:
-    document = parse(b'{"name": "a\\ud800b"}', "odd.json")
-    assert document.elements[0].text == "name: a\ud800b"
+def test_an_unpaired_surrogate_becomes_a_replacement_character(parse: Parse) -> None:
+    document = parse(b'{"name": "a\\ud800b", "other": "\\ud83d\\ude00"}', "odd.json")
+    assert document.elements[0].text == "name: a\ufffdb; other: \U0001f600"
+    assert document.title == "a\ufffdb"
 
 
 def test_xml_gives_texts_in_order_and_expands_no_entity(parse: Parse) -> None:
@@ -137,6 +138,25 @@ def test_xml_gives_texts_in_order_and_expands_no_entity(parse: Parse) -> None:
 def test_markup_inside_a_sentence_of_xml_does_not_tear_it_apart(parse: Parse) -> None:
     xml = b'<?xml version="1.0"?><r><d><t>Note</t><p>Water is <b>very</b> scarce here.</p></d></r>'
     assert kinds(parse(xml, "r.xml")) == [("paragraph", "Note"), ("paragraph", "Water is very scarce here.")]
+
+
+def test_records_of_xml_keep_the_names_of_their_fields(parse: Parse) -> None:
+    xml = (
+        b"<stations><station code='MOT'><name>Mill of Tarn</name><altitude unit='metres'>768</altitude>"
+        b"<note>Bakery.</note><state>open</state></station>"
+        b"<station><name>Saddle Halt</name><note/></station></stations>"
+    )
+    document = parse(xml, "stations.xml")
+    assert [element.text for element in document.elements] == [
+        "code: MOT; name: Mill of Tarn; altitude (metres): 768; note: Bakery. state: open",
+        "name: Saddle Halt",
+    ]
+    assert document.title is None, "the name of one record is not the document's"
+
+
+def test_raw_bytes_in_a_mail_header_are_decoded(parse: Parse) -> None:
+    document = parse("Subject: Einladung nach Köln\nFrom: a@b.example\n\nBis bald, im März.\n".encode(), "raw.eml")
+    assert document.title == "Einladung nach Köln"
 
 
 def test_nested_entities_are_refused_as_malicious(parse: Parse) -> None:
