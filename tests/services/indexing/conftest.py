@@ -45,9 +45,10 @@ def paragraph(topic: str, number: int) -> str:
     """About seventy words that hold their topic and number."""
     return (
         f"The {topic} report, part {number}, begins with the harbour of {topic}. Its {number + 3} cranes were "
-        f"built by a family of engineers who came from the north. Every spring the {topic} council walks along the quay "
-        f"and counts the ropes, the lamps and the boats of part {number}. What is broken is written into a book "
-        f"that lies open in the {topic} office. The book has {number * 7 + 11} pages, and nobody has ever lost one."
+        f"built by a family of engineers who came from the north. Every spring the {topic} council walks along "
+        f"the quay and counts the ropes, the lamps and the boats of part {number}. What is broken is written "
+        f"into a book that lies open in the {topic} office. The book has {number * 7 + 11} pages, and nobody has "
+        f"ever lost one."
     )
 
 

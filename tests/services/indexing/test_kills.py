@@ -1,0 +1,130 @@
+"""`kill -9` of `wellread ingest` at seeded moments, then an ordinary run: nothing lost, stale or double."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.weaviate
+
+REQUEST_TEXTS = 8
+"""Of the world's embedder: one request at a time is what a crash may repeat."""
+
+
+def change(world: Any, draw: random.Random, number: int) -> None:
+    """Edits, a new file, a rename and a removal: work for every step of a run."""
+    names = sorted(path.name for path in world.files.path.iterdir())
+    for name in draw.sample(names, 3):
+        text = world.files.read(name)
+        world.files.write(name, text.replace("the quay", f"the quay of round {number}", draw.randint(1, 4)))
+    world.files.write(f"new-{number}.txt", world.prose(f"round{number}", 6))
+    world.files.rename(names[0], f"moved-{number}-{names[0]}")
+    if number % 3 == 2:
+        world.files.remove(names[-1])
+
+
+def asked(world: Any, query: str) -> list[Any]:
+    """Rows of the ledger as another process sees them; none where there is no ledger yet."""
+    try:
+        with sqlite3.connect(f"file:{world.home / 'ledger.db'}?mode=ro", uri=True, timeout=5) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+def wait_for_lease(world: Any, process: Any) -> None:
+    """Until the run has begun: its imports are over."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if asked(world, "select 1 from leases where expires_at > 0"):
+            return
+        time.sleep(0.01)
+
+
+def phase_of(world: Any) -> str:
+    """Where the killed run was, by what it left behind."""
+    if not asked(world, "select 1 from revisions where state = 'open'"):
+        return "outside"
+    found = Counter(row[0] for row in asked(world, "select state from staged_documents"))
+    if found["loaded"]:
+        return "load" if found["extracted"] else "publish"
+    intended = asked(world, "select 1 from index_objects where acknowledged_at is null")
+    if intended:
+        return "load"
+    return "embed" if found["extracted"] and not found["planned"] else "extract"
+
+
+def killed_rounds(world: Any, seed: int, rounds: int) -> Counter[str]:
+    """Kill and re-run again and again; the oracle judges after each re-run."""
+    draw = random.Random(seed)  # reproducible moments, no secret
+    world.embedding.behave(latency_seconds=0.03)
+    for topic in ("amber", "birch", "cedar", "dogwood", "elm", "fir"):
+        world.files.write(f"{topic}.txt", world.prose(topic))
+    process = world.start("ingest", str(world.files.path), "--json")
+    wait_for_lease(world, process)
+    began = time.monotonic()
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, (output, errors)
+    length_seconds = time.monotonic() - began
+    phases: Counter[str] = Counter()
+    for number in range(rounds):
+        change(world, draw, number)
+        process = world.start("ingest", str(world.files.path), "--json")
+        wait_for_lease(world, process)
+        time.sleep(length_seconds * (number + draw.random()) / rounds)
+        process.kill()
+        process.communicate(timeout=60)
+        phases[phase_of(world)] += 1
+        sheet = world.ingest()
+        assert sum(sheet.outcomes.values()) >= sheet.listed
+        world.assert_exact()
+        assert world.ingest().index_writes == 0
+    return phases
+
+
+def assert_little_was_paid_twice(world: Any, kills: int) -> None:
+    repeated = {
+        text: times for text, times in world.embedding.meter().repeated_texts.items() if "report" in text
+    }  # the canary is embedded once a run
+    assert sum(times - 1 for times in repeated.values()) <= kills * REQUEST_TEXTS
+
+
+def test_ten_kills_at_seeded_moments_leave_nothing_behind(world: Any) -> None:
+    phases = killed_rounds(world, seed=1, rounds=10)
+    assert phases.total() - phases["outside"] >= 3, phases
+    assert_little_was_paid_twice(world, 10)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_many_kills_at_seeded_moments_leave_nothing_behind(world: Any, seed: int) -> None:
+    phases = killed_rounds(world, seed=seed, rounds=30)
+    assert len(phases) >= 3, phases
+    assert_little_was_paid_twice(world, 30)
+
+
+def test_a_killed_first_load_is_taken_up_without_paying_twice(library: Any) -> None:
+    library.embedding.behave(latency_seconds=0.2)
+    process = library.start("ingest", str(library.files.path), "--json")
+    wait_for_lease(library, process)
+    deadline = time.monotonic() + 120
+    while library.embedding.meter().texts_count < 10 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=60)
+    paid = library.embedding.meter().texts_count
+    assert paid >= 10
+    ended = library.shell("ingest", str(library.files.path), "--json")
+    assert ended.returncode == 0, ended.stderr
+    sheet = json.loads(ended.stdout)
+    assert sheet["documents"]["committed"] == 6
+    assert sheet["parsed"] == 0
+    assert sheet["embeddings"]["reused"] > 0
+    library.assert_exact()
+    assert_little_was_paid_twice(library, 1)
