@@ -72,7 +72,11 @@ def build_ingest_dag(
     """
     connections: dict[str, Any] = {"weaviate_conn_id": weaviate_conn_id, "model_conn_id": model_conn_id}
     common: dict[str, Any] = {"collection": declaration.collection, **connections}
-    batches = {**common, "max_active_tis_per_dagrun": batches_at_once, "execution_timeout": timedelta(hours=4)}
+    batches = common | {
+        "max_active_tis_per_dagrun": batches_at_once,
+        "execution_timeout": timedelta(hours=4),
+        "map_index_template": "batch {{ task.batch }}",
+    }
     with DAG(
         dag_id=f"ingest__{declaration.id}",
         description=declaration.description or f"Keep {declaration.collection} in step with {declaration.id}",

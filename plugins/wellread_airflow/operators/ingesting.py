@@ -95,7 +95,6 @@ class BatchOperator(RunStepOperator):
     template_fields: Sequence[str] = ("run", "batch")
 
     def __init__(self, *, batch: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("map_index_template", "batch {{ task.batch }}")
         super().__init__(**kwargs)
         self.batch: int = batch
 
