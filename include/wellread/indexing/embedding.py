@@ -14,6 +14,7 @@ from wellread.ledger.vectors import Vector
 from wellread.models.batching import embed_many
 from wellread.models.protocol import Vectors
 from wellread.models.self_check import CANARY_TEXT, canary_check
+from wellread.retries import call_with_retries
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def _check_canary(parts: Parts, run_id: str) -> None:
     key = embedding_key(model_hash, CANARY_TEXT)
     with parts.ledger.reading() as reading:
         stored = ledger_vectors.find_vectors(reading, [key]).get(key)
-    vector = canary_check(parts.embedder, stored)
+    vector = call_with_retries(lambda: canary_check(parts.embedder, stored), settings=parts.retry, what="embed")
     if stored is None:
         with parts.ledger.transaction() as tx:
             ledger_vectors.store_vectors(tx, model_hash, {key: vector.reshape(-1)})

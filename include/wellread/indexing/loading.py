@@ -72,13 +72,24 @@ def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, bat
     deletions = [row for row in rows if row.action == "delete" and row.state == "planned"]
     parts.progress.start("load", total_count=len(waiting) + len(deletions))
     for group in _groups(parts, declaration, waiting):
-        _load_group(parts, run, projection, group)
+        if left := _not_loaded_yet(parts, run, batch, group):
+            _load_group(parts, run, projection, left)
         parts.progress.advance("load", count=len(group))
     for row in deletions:
         _close_document(parts, run, projection, row)
         parts.progress.advance("load")
     parts.progress.finish("load")
     return len(waiting) + len(deletions)
+
+
+def _not_loaded_yet(parts: Parts, run: RunHandle, batch: int, group: Sequence[_Document]) -> list[_Document]:
+    """A retried task may run beside its first try, which only slept: what one has loaded the other leaves alone."""
+    assert run.revision is not None
+    with parts.ledger.reading() as reading:
+        revisions.require_open(reading, run.collection, run.revision)
+        rows = run_records.staged_documents(reading, run.collection, run.revision, batch=batch, state="extracted")
+    waiting = {row.doc_id for row in rows}
+    return [document for document in group if document.row.doc_id in waiting]
 
 
 def _groups(parts: Parts, declaration: SourceDeclaration, rows: Sequence[StagedRow]) -> Iterator[list[_Document]]:

@@ -24,14 +24,17 @@ def chunk_signature(parts: Parts) -> str:
             chunker.signature(parts.chunking),
             parts.embedder.limits.tokens_per_text,
             [identity.provider, identity.model, identity.revision],
-            parts.quality.model_dump(mode="json"),
         ]
     )
 
 
 def stage_signature(parts: Parts) -> str:
-    """Of the whole way from bytes to chunks: when it changes, documents are looked at again."""
-    return sha256_json([parts.parse_signature, chunk_signature(parts)])
+    """Of the whole way from bytes to chunks that pass: when it changes, documents are looked at again.
+
+    The rules of a run are not in it: they judge documents together and change none of them.
+    """
+    rules = parts.quality.document.model_dump(mode="json")
+    return sha256_json([parts.parse_signature, chunk_signature(parts), rules])
 
 
 def parse_memo_key(parts: Parts, content_sha: str, natural_key: str) -> str:

@@ -40,7 +40,7 @@ def test_a_poisoned_text_puts_its_document_into_quarantine_and_no_other(library:
     }
     assert "cedar.txt" in library.search("cedar council quay ropes")
     library.embedding.reset()
-    assert states(library.ingest()) == {"quarantined": 2, "unchanged": 5 - 1}
+    assert states(library.ingest()) == {"quarantined": 2, "unchanged": 5}
     assert library.embedding.meter().requests_count == 0
     library.files.edit("cedar.txt", "NIGHTSHADE ", "")
     library.files.edit("grape.txt", "NIGHTSHADE ", "")

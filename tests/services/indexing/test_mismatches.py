@@ -165,12 +165,12 @@ def test_a_folder_that_went_away_deletes_nothing(library: Any) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Two mebibytes of disk."""
+    """Eight mebibytes of disk."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     place = tmp_path / "small"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=False)
     if mounted.returncode != 0:
         pytest.skip("this machine lets nobody mount a small disk")
     yield place
@@ -181,7 +181,6 @@ def test_a_full_disk_is_said_and_the_next_run_ends_exact(library: Any, small_dis
     library.options = {"home": small_disk}
     library.ingest()
     filler = small_disk / "filler"
-    before = frozen(library)
     with filler.open("wb") as file:
         try:
             while True:
@@ -198,7 +197,6 @@ def test_a_full_disk_is_said_and_the_next_run_ends_exact(library: Any, small_dis
     shown = library.index()
     assert len(shown.visible_versions()) == 6
     filler.unlink()
-    assert frozen(library) is not before
     assert states(library.ingest()) == {"committed": 3, "unchanged": 3}
     index = library.index()
     oracle = __import__("wellread_tests_oracle")

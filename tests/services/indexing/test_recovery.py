@@ -172,11 +172,27 @@ def test_a_run_that_slept_through_its_lease_cannot_write_what_anybody_sees(libra
         store.wake.set()
         with pytest.raises(RevisionClosedError):
             zombie.result()
-        assert library.index().visible_chunks().keys() == library.index().visible_chunks().keys()
         with pytest.raises(LeaseHeldError):
             workspace.runner.load(run, 0)
         workspace.runner.run(library.declaration())
     library.assert_exact()
+
+
+def test_a_retried_task_beside_its_sleeping_first_try_ends_like_one(library: Any) -> None:
+    library.options = {"indexing": {"chunks_per_group": 8}}
+    with library.open() as workspace, ThreadPoolExecutor(1) as pool:
+        store = Sleeper(workspace.store)
+        parts = dataclasses.replace(workspace.parts, store=store)
+        run = workspace.runner.plan(library.declaration(), run_id="task", one_process=False)
+        workspace.runner.extract(run, 0)
+        first_try = pool.submit(loading.load_batch, parts, library.declaration(), run, 0)
+        assert store.sleeps.wait(60)
+        workspace.runner.load(run, 0)
+        store.wake.set()
+        first_try.result()
+        assert states(workspace.runner.publish(run).sheet) == {"committed": 6}
+    library.assert_exact()
+    assert not library.embedding.meter().repeated_texts
 
 
 def test_a_late_close_of_a_dead_run_does_not_reopen_what_was_closed_since(library: Any) -> None:
