@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Outcome = Literal[
     "unchanged",
@@ -24,18 +24,7 @@ Outcome = Literal[
 ``gone``: it was listed, but had vanished when its bytes were asked for.
 """
 
-OUTCOMES: tuple[Outcome, ...] = (
-    "unchanged",
-    "committed",
-    "moved",
-    "deleted",
-    "held",
-    "quarantined",
-    "unsupported",
-    "failed_transient",
-    "pending",
-    "gone",
-)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 ActionKind = Literal["ingest", "move", "delete", "update"]
 """``update``: only metadata, access or title-independent facts changed; the chunks stay."""

@@ -18,7 +18,7 @@ from wellread.parsing.channel import unpack_document
 from wellread.parsing.child_process import ChildLostError, ChildProcess, ChildTimeoutError, WarmParent, pool_closed
 from wellread.parsing.settings import OUTPUT_FIELDS, ParsingSettings
 
-CODE_VERSION = "parsing-1"
+CODE_VERSION = "parsing-2"
 """Raised with every change that alters what comes out of parsing: documents are then parsed again."""
 NEAR_LIMIT = 0.8
 MAX_TURNS = 100
