@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from wellread.errors import DocumentError, TransientError
@@ -191,8 +192,14 @@ def _after_look(
     tokens[known.doc_id] = looked.candidate.listed.version_token
     if known.stage_signature == signature and known.facts_sha == looked.candidate.facts_sha:
         draft.settle("unchanged")
+        if quarantined is not None:  # it is its last good version again
+            draft.effects.append(partial(_release, declaration, known.natural_key))
     else:
         yield _planned(declaration, looked, _reason(looked.candidate, signature))
+
+
+def _release(declaration: SourceDeclaration, natural_key: str, tx: Transaction) -> None:
+    ledger_documents.leave_quarantine(tx, declaration.collection, declaration.id, [natural_key])
 
 
 def _look(parts: Parts, source: Source, candidates: Iterable[Candidate]) -> Iterator[_Looked]:

@@ -44,7 +44,7 @@ def test_a_poisoned_text_puts_its_document_into_quarantine_and_no_other(library:
     assert library.embedding.meter().requests_count == 0
     library.files.edit("cedar.txt", "NIGHTSHADE ", "")
     library.files.edit("grape.txt", "NIGHTSHADE ", "")
-    assert states(library.ingest()) == {"committed": 2, "unchanged": 5}
+    assert states(library.ingest()) == {"committed": 1, "unchanged": 6}  # one is as it was before
     library.assert_exact()
 
 
