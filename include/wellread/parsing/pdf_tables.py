@@ -17,6 +17,8 @@ MAX_LABELS = 2
 """So many lines of one cell in a row may stand between rows: group names, and labels of two lines."""
 MAX_CELL_WORDS = 5
 """Of the median row's cells behind the first: prose in two columns has more."""
+MAX_WORDS = 9
+"""Of any cell behind the first."""
 MAX_HEADER_ROWS = 4
 MAX_HEADER_LINES = 8.0
 """A header begins at most so many heights of a line above the first row."""
@@ -123,13 +125,13 @@ def _indent(lines: Sequence[Line]) -> float:
 
 def _table_end(lines: Sequence[Line], start: int) -> int | None:
     """The end of the table that begins at ``start``, or ``None``. It begins and ends with rows of cells."""
-    if len(lines[start].cells) < 2:
+    if not _is_row(lines[start]):
         return None
     end, labels, rows = start + 1, 0, [lines[start]]
     for index in range(start + 1, len(lines)):
         if not _follows(lines[index - 1], lines[index]):
             break
-        if len(lines[index].cells) >= 2:
+        if _is_row(lines[index]):
             rows.append(lines[index])
             end, labels = index + 1, 0
         elif labels == MAX_LABELS:
@@ -137,6 +139,11 @@ def _table_end(lines: Sequence[Line], start: int) -> int | None:
         else:
             labels += 1
     return end if len(rows) >= MIN_ROWS and _is_tabular(rows) else None
+
+
+def _is_row(line: Line) -> bool:
+    """Cells, and not a number in the margin with the paragraph that it counts."""
+    return len(line.cells) >= 2 and all(len(cell.split()) <= MAX_WORDS for cell in line.cells[1:])
 
 
 def _follows(last: Line, line: Line) -> bool:
@@ -148,7 +155,7 @@ def _is_tabular(rows: Sequence[Line]) -> bool:
     words = sorted(len(cell.split()) for row in rows for cell in row.cells[1:])
     cells = [cell for row in rows for cell in _whole_cells(row.cells)[1:]]
     amounts = sum(1 for cell in cells if AMOUNT.match(cell))
-    return words[len(words) // 2] <= MAX_CELL_WORDS and (2 * amounts >= len(cells) or len(rows[0].cells) > 2)
+    return words[len(words) // 2] <= MAX_CELL_WORDS and 2 * amounts >= len(cells)
 
 
 def _whole_cells(cells: Sequence[str]) -> list[str]:

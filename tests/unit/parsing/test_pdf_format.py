@@ -123,3 +123,21 @@ def test_prose_in_two_columns_is_no_table(parse: Parse, make_pdf: MakePdf) -> No
 def test_two_amounts_in_prose_do_not_make_a_table(parse: Parse, make_pdf: MakePdf) -> None:
     lines = [*_row(700, "Rent", "900"), *_row(688, "Heating", "120")]
     assert {e.kind for e in parse(make_pdf([lines]), "two.pdf").elements} == {"paragraph"}
+
+
+def test_justified_text_with_wide_gaps_and_numbered_paragraphs_stay_prose(parse: Parse, make_pdf: MakePdf) -> None:
+    justified = [
+        *_row(700, "This distributor", "agreement is", "made by and between"),
+        *_row(688, "the mill and the", "baker this 7th", "day of September,"),
+        *_row(676, "and each of them", "keeps one copy", "of it in the office."),
+    ]
+    numbered = [
+        line
+        for number in range(1, 5)
+        for line in _row(
+            620 - 14 * number, f"5.{number}", "The baker pays for the flour within thirty days of each delivery."
+        )
+    ]
+    document = parse(make_pdf([justified + numbered]), "agreement.pdf")
+    assert "table" not in {element.kind for element in document.elements}
+    assert "The baker pays for the flour" in document.elements[-1].text
