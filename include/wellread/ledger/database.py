@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ from wellread.ledger.columns import epoch_now
 Transaction = sa.Connection
 """A connection inside a transaction. All functions of this room take one first."""
 
+_JOURNAL_BYTES = 1_048_576
+"""Less free space than this, and a transaction's journal may not fit."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -35,6 +39,7 @@ class Ledger:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._folder = _folder_of(engine)
 
     @classmethod
     def open(cls, url: str, *, busy_timeout_seconds: float = 60.0) -> Ledger:
@@ -45,20 +50,21 @@ class Ledger:
         """
         engine = _engine(url, busy_timeout_seconds)
         ledger = cls(engine)
-        with translated_errors(f"open the ledger {engine.url.render_as_string(hide_password=True)}"):
+        asked = f"open the ledger {engine.url.render_as_string(hide_password=True)}"
+        with translated_errors(asked, folder=_folder_of(engine)):
             _migrate(engine)
         return ledger
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One write transaction: all or nothing. SQLite takes the write lock at once."""
-        with translated_errors("write to the ledger"), self.engine.begin() as connection:
+        with translated_errors("write to the ledger", folder=self._folder), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A connection for reading only. Rolled back at the end; takes no write lock."""
-        with translated_errors("read the ledger"), self.engine.connect() as connection:
+        with translated_errors("read the ledger", folder=self._folder), self.engine.connect() as connection:
             yield connection.execution_options(wellread_read_only=True)
 
     def now(self) -> float:
@@ -131,24 +137,35 @@ def _upgrade(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def translated_errors(asked: str) -> Iterator[None]:
-    """Database errors as ours, with whether a retry can help."""
+def translated_errors(asked: str, *, folder: Path | None = None) -> Iterator[None]:
+    """Database errors as ours, with whether a retry can help. ``folder`` is where SQLite's files are."""
     try:
         yield
     except WellreadError:
         raise
     except OperationalError as error:
-        raise _translate(asked, error) from error
+        raise _translate(asked, error, folder) from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise _translate(asked, error) from error
+            raise _translate(asked, error, folder) from error
         raise
 
 
-def _translate(asked: str, error: DBAPIError) -> WellreadError:
+def _folder_of(engine: sa.Engine) -> Path | None:
+    path = engine.url.database
+    is_file = engine.dialect.name == "sqlite" and path and path != ":memory:"
+    return Path(str(path)).parent if is_file else None
+
+
+def _is_full(folder: Path | None) -> bool:
+    """SQLite calls a disk without room for its journal an I/O error, or a file that cannot be opened."""
+    return folder is not None and folder.is_dir() and shutil.disk_usage(folder).free < _JOURNAL_BYTES
+
+
+def _translate(asked: str, error: DBAPIError, folder: Path | None) -> WellreadError:
     message = str(error.orig).strip()
     low = message.lower()
-    if "disk is full" in low or "no space left" in low or "disk full" in low:
+    if "disk is full" in low or "no space left" in low or "disk full" in low or _is_full(folder):
         return StorageFullError(asked, found=message, remedy="Free some space, then run the same command again.")
     if "locked" in low or "deadlock" in low or error.connection_invalidated or "connection" in low:
         return TransientError(asked, found=message, remedy="Try again; check that the database is reachable.")

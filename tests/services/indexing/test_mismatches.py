@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,13 +182,9 @@ def test_a_full_disk_is_said_and_the_next_run_ends_exact(library: Any, small_dis
     library.options = {"home": small_disk}
     library.ingest()
     filler = small_disk / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"0" * 4096)
-                file.flush()
-        except OSError:
-            pass
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"0" * 4096)
     for topic in ("amber", "birch", "cedar"):
         library.files.write(f"{topic}.txt", library.prose(f"long{topic}", 30))
     with pytest.raises(WellreadError) as caught:
