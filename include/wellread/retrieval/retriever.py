@@ -142,14 +142,19 @@ class Retriever:
         return _Found(question, vector, hits, None)
 
     def _search(self, view: View, question: str, vector: Vector | None, statistics: TermStatistics) -> _Found:
-        found = self._search_plainly(view, question, vector, mode="hybrid")
-        if not self._settings.resolve_documents or not found.hits:
+        if not self._settings.resolve_documents:
+            return self._search_plainly(view, question, vector, mode="hybrid")
+        # The two searches need nothing of each other, and a person may be waiting.
+        with ThreadPoolExecutor(1, thread_name_prefix="wellread-names") as pool:
+            naming = pool.submit(view.named, question, self._settings.resolution_documents_count + 1)
+            found = self._search_plainly(view, question, vector, mode="hybrid")
+            named = naming.result()
+        if not found.hits:
             return found
 
         def rarity(word: str) -> float:
             return rarity_ratio(terms(word)[0], statistics)
 
-        named = view.named(question, self._settings.resolution_documents_count + 1)
         return _Found(question, vector, found.hits, resolve(question, named, rarity, self._settings))
 
     # -- the second round -----------------------------------------------------------------------------
