@@ -76,7 +76,7 @@ lock: setup  ## resolve requirements*.txt anew from pyproject.toml
 	$(LOCK) --upgrade --extra airflow pyproject.toml --output-file requirements.txt
 	$(LOCK) --upgrade --group pyproject.toml:dev --constraints requirements.txt --output-file requirements-dev.txt
 
-bench: setup  ## measure against the peers; writes benchmarks/results
+bench: setup  ## measure speed (minutes) and print target and reached; writes benchmarks/results
 	$(BIN)/python -m benchmarks
 
 services:  ## install the servers that tests use, from the distribution's packages (root)

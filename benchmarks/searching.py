@@ -29,6 +29,7 @@ from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingRes
 from wellread.retrieval.retriever import Retriever
 from wellread.retrieval.settings import RetrievalSettings
 from wellread.retrieval.term_statistics import count_terms
+from wellread.server.control import server_status
 from wellread.snapshots import Head, ModelIdentity, Snapshot
 from wellread.stores.protocol import Scope
 from wellread.stores.weaviate_objects import HIT_PROPERTIES
@@ -218,6 +219,28 @@ def measure(
     return taken
 
 
+def processor_milliseconds(
+    ways: dict[str, Callable[[Question], Sequence[object]]], questions: Sequence[Question], server_pid: int
+) -> dict[str, float]:
+    """Processor time of this process and the server for one question: what a busy machine hardly moves."""
+    import psutil
+
+    server = psutil.Process(server_pid)
+
+    def used_seconds() -> float:
+        times = server.cpu_times()
+        return time.process_time() + float(times.user) + float(times.system)
+
+    used = dict.fromkeys(ways, 0.0)
+    for _ in range(2):
+        for name, way in ways.items():
+            before = used_seconds()
+            for question in questions:
+                way(question)
+            used[name] += used_seconds() - before
+    return {name: round(1000 * seconds / (2 * len(questions)), 2) for name, seconds in used.items()}
+
+
 def report(taken: dict[str, list[float]], documents_count: int, load_before: float) -> dict[str, object]:
     """Medians, and the two ratios that are promised."""
     medians = {name: round(median(values), 2) for name, values in taken.items()}
@@ -252,6 +275,9 @@ def measured_in(home: Path, documents_count: int, questions_count: int, rounds: 
         ways = ways_of(store, head, retriever, settings.depth_count)
         load_before = load_average()
         results = report(measure(ways, questions, rounds), documents_count, load_before)
+        pid = server_status(home).pid
+        if pid is not None:
+            results["processor_milliseconds"] = processor_milliseconds(ways, questions, pid)
     ledger.close()
     return results
 
