@@ -27,6 +27,8 @@ from wellread_airflow.operators.reporting import ReportRunOperator
 # The beginning of time for schedules. Fixed, because a DAG file must mean the same in every parse.
 FIRST_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  Airflow reads a naive date in its own default zone
 TAGS = ("wellread",)
+_SOME = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+"""A batch that failed must not keep the others from being judged and loaded."""
 
 
 def task_defaults(owner: str = "wellread") -> dict[str, Any]:
@@ -66,51 +68,52 @@ def build_ingest_dag(
 ) -> DAG:
     """The DAG ``ingest__<source>``: plan, extract, assess, load, publish, report.
 
-    ``batches_at_once`` bounds the mapped tasks of one run, each of which parses or embeds with several cores.
-    Pools bound them over all sources; name only pools that exist, because Airflow never starts a task whose pool
-    is missing.
+    ``batches_at_once`` bounds the mapped tasks of one run, pools those of all sources. Name only pools that
+    exist: Airflow never starts a task whose pool is missing.
     """
     connections: dict[str, Any] = {"weaviate_conn_id": weaviate_conn_id, "model_conn_id": model_conn_id}
-    common: dict[str, Any] = {"collection": declaration.collection, **connections}
-    batches = common | {
-        "max_active_tis_per_dagrun": batches_at_once,
-        "execution_timeout": timedelta(hours=4),
-        "map_index_template": "batch {{ task.batch }}",
-    }
-    with DAG(
-        dag_id=f"ingest__{declaration.id}",
+    with _new_dag(
+        f"ingest__{declaration.id}",
         description=declaration.description or f"Keep {declaration.collection} in step with {declaration.id}",
         doc_md=_ingest_doc(declaration),
         schedule=declaration.schedule,
-        start_date=FIRST_DAY,
-        catchup=False,
-        max_active_runs=1,
-        dagrun_timeout=timedelta(hours=24),
-        tags=[*TAGS, "ingest", declaration.collection],
+        tags=("ingest", declaration.collection),
         default_args=task_defaults(declaration.owner),
     ) as dag:
         plan = PlanChangesOperator(task_id="plan_changes", declaration=declaration, **connections)
-        run = XComArg(plan, key=RUN_KEY)
-        extract = ExtractDocumentsOperator.partial(
-            task_id="extract_documents", run=run, pool=parse_pool, **batches
-        ).expand(batch=plan.output)
-        assess = AssessQualityOperator(
-            task_id="assess_quality", run=run, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, **common
+        common = {"run": XComArg(plan, key=RUN_KEY), "collection": declaration.collection, **connections}
+        batches = common | {
+            "max_active_tis_per_dagrun": batches_at_once,
+            "execution_timeout": timedelta(hours=4),
+            "map_index_template": "batch {{ task.batch }}",
+        }
+        extract = ExtractDocumentsOperator.partial(task_id="extract_documents", pool=parse_pool, **batches)
+        load = LoadDocumentsOperator.partial(task_id="load_documents", pool=write_pool, **batches)
+        (
+            extract.expand(batch=plan.output)
+            >> AssessQualityOperator(task_id="assess_quality", trigger_rule=_SOME, **common)
+            >> load.expand(batch=plan.output)
+            >> _publish(declaration, pool=write_pool, **common)
+            >> ReportRunOperator(task_id="report_run", trigger_rule=TriggerRule.ALL_DONE, **common)
         )
-        load = LoadDocumentsOperator.partial(task_id="load_documents", run=run, pool=write_pool, **batches).expand(
-            batch=plan.output
-        )
-        publish = PublishRevisionOperator(
-            task_id="publish_revision",
-            source_id=declaration.id,
-            run=run,
-            pool=write_pool,
-            trigger_rule=TriggerRule.ALL_DONE,
-            **common,
-        )
-        report = ReportRunOperator(task_id="report_run", run=run, trigger_rule=TriggerRule.ALL_DONE, **common)
-        extract >> assess >> load >> publish >> report
     return dag
+
+
+def _publish(declaration: SourceDeclaration, **options: Any) -> PublishRevisionOperator:
+    return PublishRevisionOperator(
+        task_id="publish_revision", source_id=declaration.id, trigger_rule=TriggerRule.ALL_DONE, **options
+    )
+
+
+def _new_dag(dag_id: str, *, schedule: Any, tags: tuple[str, ...], **options: Any) -> DAG:
+    """A DAG with what all of them have in common, unless ``options`` say otherwise."""
+    facts: dict[str, Any] = {
+        "start_date": FIRST_DAY,
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": timedelta(hours=24),
+    }
+    return DAG(dag_id=dag_id, schedule=schedule, tags=[*TAGS, *tags], **(facts | options))
 
 
 def _ingest_doc(declaration: SourceDeclaration) -> str:
@@ -140,32 +143,16 @@ def build_answer_questions_dag(
     model_conn_id: str | None = None,
 ) -> DAG:
     """A DAG that answers a file of questions; its form asks for the files and the collection."""
-    with DAG(
-        dag_id=dag_id,
+    with _new_dag(
+        dag_id,
         description="Answer a file of questions with checked quotes",
         doc_md=_ANSWER_DOC,
         schedule=schedule,
-        start_date=FIRST_DAY,
-        catchup=False,
         max_active_runs=4,
-        dagrun_timeout=timedelta(hours=24),
-        tags=[*TAGS, "questions"],
+        tags=("questions",),
         params={
-            "questions": Param(
-                "questions.jsonl",
-                type="string",
-                minLength=1,
-                title="Questions",
-                description="Path or URI of a JSONL, CSV, TSV or XLSX file with a column `question`. A column `id` "
-                "is used; other columns are handed through to the answers.",
-            ),
-            "answers": Param(
-                "answers.jsonl",
-                type="string",
-                pattern=r"\.(jsonl|ndjson|csv|tsv|xlsx)$",
-                title="Answers",
-                description="Path or URI of the file to write. Its ending says the format; its folder must exist.",
-            ),
+            "questions": _questions_param(),
+            "answers": _answers_param(),
             "collection": _collection_param(),
         },
         default_args=task_defaults() | {"execution_timeout": timedelta(hours=12)},
@@ -186,28 +173,15 @@ def build_ask_dag(
     dag_id: str = "ask", *, weaviate_conn_id: str | None = None, model_conn_id: str | None = None
 ) -> DAG:
     """A DAG that answers the question in its form."""
-    with DAG(
-        dag_id=dag_id,
+    with _new_dag(
+        dag_id,
         description="Answer one question with checked quotes",
         doc_md=_ASK_DOC,
         schedule=None,
-        start_date=FIRST_DAY,
-        catchup=False,
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=1),
-        tags=[*TAGS, "questions"],
-        params={
-            "question": Param(
-                "What is this collection about?",
-                type="string",
-                minLength=1,
-                maxLength=10_000,
-                format="multiline",
-                title="Question",
-                description="One question in plain words.",
-            ),
-            "collection": _collection_param(),
-        },
+        tags=("questions",),
+        params={"question": _question_param(), "collection": _collection_param()},
         default_args=task_defaults() | {"execution_timeout": timedelta(minutes=15)},
     ) as dag:
         ask = AskQuestionOperator(
@@ -219,6 +193,39 @@ def build_ask_dag(
         )
         dag.add_result(ask.output)
     return dag
+
+
+def _questions_param() -> Param:
+    return Param(
+        "questions.jsonl",
+        type="string",
+        minLength=1,
+        title="Questions",
+        description="Path or URI of a JSONL, CSV, TSV or XLSX file with a column `question`. A column `id` is "
+        "used; other columns are handed through to the answers.",
+    )
+
+
+def _answers_param() -> Param:
+    return Param(
+        "answers.jsonl",
+        type="string",
+        pattern=r"\.(jsonl|ndjson|csv|tsv|xlsx)$",
+        title="Answers",
+        description="Path or URI of the file to write. Its ending says the format; its folder must exist.",
+    )
+
+
+def _question_param() -> Param:
+    return Param(
+        "What is this collection about?",
+        type="string",
+        minLength=1,
+        maxLength=10_000,
+        format="multiline",
+        title="Question",
+        description="One question in plain words.",
+    )
 
 
 def _collection_param() -> Param:
