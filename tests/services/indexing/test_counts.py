@@ -51,11 +51,22 @@ def test_one_edited_sentence_is_one_parse_and_at_most_three_embeddings(library: 
     library.assert_exact()
 
 
-def test_a_renamed_file_is_a_move_without_parsing_or_embedding(library: Any) -> None:
-    library.ingest()
-    library.files.edit("cedar.txt", "and counts the ropes", "and quickly counts the ropes")
-    library.ingest()  # its cuts now follow from a version that the new name never had
+def ingest_with_a_history(library: Any, name: str) -> None:
+    """The document's cuts follow from versions that another name never had."""
+    topic = name.removesuffix(".txt")
+    sentences = [
+        f"The {topic} council of the year {1800 + number} counted {number * 13} lamps along the quay."
+        for number in range(60)
+    ]
+    for more in ("", "A preface was lost and found again by the harbour master. ", "Nobody knows by whom. "):
+        sentences[0] = more + sentences[0]
+        library.files.write(name, " ".join(sentences))
+        library.ingest()
     library.embedding.reset()
+
+
+def test_a_renamed_file_is_a_move_without_parsing_or_embedding(library: Any) -> None:
+    ingest_with_a_history(library, "cedar.txt")
     library.files.rename("cedar.txt", "larch.txt")
     sheet = library.ingest()
     assert states(sheet) == {"moved": 1, "unchanged": 5}
@@ -78,10 +89,7 @@ def test_a_removed_file_is_in_no_answer_after_the_run(library: Any) -> None:
 
 
 def test_a_copy_of_an_edited_file_embeds_nothing(library: Any) -> None:
-    library.ingest()
-    library.files.edit("fir.txt", "The fir report, part 1,", "The long fir report of last year, part 1,")
-    library.ingest()
-    library.embedding.reset()
+    ingest_with_a_history(library, "fir.txt")
     library.files.write("copy of fir.txt", library.files.read("fir.txt"))
     sheet = library.ingest()
     assert states(sheet) == {"committed": 1, "unchanged": 6}

@@ -96,6 +96,7 @@ def assert_little_was_paid_twice(world: Any, kills: int) -> None:
     assert sum(times - 1 for times in repeated.values()) <= kills * REQUEST_TEXTS
 
 
+@pytest.mark.timeout(1_200)  # eleven processes that import everything: a minute alone, five on a busy machine
 def test_ten_kills_at_seeded_moments_leave_nothing_behind(world: Any) -> None:
     phases = killed_rounds(world, seed=1, rounds=10)
     assert phases.total() - phases["outside"] >= 3, phases
@@ -103,6 +104,7 @@ def test_ten_kills_at_seeded_moments_leave_nothing_behind(world: Any) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_many_kills_at_seeded_moments_leave_nothing_behind(world: Any, seed: int) -> None:
     phases = killed_rounds(world, seed=seed, rounds=30)
