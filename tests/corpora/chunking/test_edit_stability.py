@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -151,6 +152,7 @@ def edited(elements: list[Element], index: int, sentence: int, name: str) -> lis
     return [*elements[:index], *changed, *elements[index + 1 :]]
 
 
+@cache
 def documents(corpora: Path, kind: str) -> list[list[Element]]:
     cleaned = (list(cleaned_of(elements).elements) for elements in KINDS[kind](corpora))
     return [elements for elements in cleaned if elements][:DOCUMENTS]
