@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import socket
 import sys
 import threading
@@ -248,6 +249,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dimensions", type=int, default=256)
     parser.add_argument("--api-key", default=None, help="refuse requests without it")
     options = parser.parse_args(arguments)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(ending, signal.default_int_handler)
     with embedding_server(port=options.port, dimensions=options.dimensions, api_key=options.api_key) as server:
         sys.stdout.write(f"{server.openai_url}\n")
         sys.stdout.flush()
