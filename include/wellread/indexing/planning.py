@@ -47,8 +47,7 @@ def plan_wave(
     vanished = {document.doc_id: document for document in comparison.vanished} if comparison.is_complete else {}
     moves, rest = _pair_moves(parts, declaration, source, comparison.candidates, vanished)
     _leave_out(comparison, moves)
-    if not comparison.is_complete:
-        _keep_quarantine(comparison, draft)
+    _keep_quarantine(comparison, draft)
     limit = _wave_limit(parts, declaration)
     work = moves[:limit]
     draft.settle("pending", len(moves) - len(work))
@@ -84,6 +83,8 @@ def _leave_out(comparison: Comparison, moves: Sequence[PlannedDocument]) -> None
 
 def _keep_quarantine(comparison: Comparison, draft: Draft) -> None:
     """An incomplete listing proves nothing: what it lacks stays in quarantine."""
+    if comparison.is_complete:
+        return
     for row in comparison.vanished_quarantine:
         draft.settle(row.outcome)
         draft.problems.append(standing_problem(row))
