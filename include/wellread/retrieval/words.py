@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Callable
 
 _WORD = re.compile(r"[^\W_]+")
@@ -63,8 +64,11 @@ def _stemmer(language: str) -> Callable[[str], str]:
         return str
     import snowballstemmer
 
+    of_thread = threading.local()  # a stemmer of snowballstemmer holds the word it works on
+
     def stem(word: str) -> str:
-        # A stemmer of snowballstemmer holds the word it works on: one for each call keeps threads apart.
-        return str(snowballstemmer.stemmer(algorithm).stemWord(word))
+        if not hasattr(of_thread, "stemmer"):
+            of_thread.stemmer = snowballstemmer.stemmer(algorithm)
+        return str(of_thread.stemmer.stemWord(word))
 
     return functools.lru_cache(maxsize=200_000)(stem)

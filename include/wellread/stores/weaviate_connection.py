@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ def open_client(settings: StoreSettings) -> WeaviateClient:
 
 
 def _unconnected(settings: StoreSettings) -> WeaviateClient:
-    from weaviate import WeaviateClient
+    with warnings.catch_warnings():  # importing the client switches every warning of the process on
+        from weaviate import WeaviateClient
     from weaviate.auth import Auth
     from weaviate.classes.init import AdditionalConfig, Timeout
     from weaviate.config import GrpcConfig
