@@ -6,7 +6,9 @@ from wellread.documents import Element, ParsedDocument
 
 AWKWARD = st.sampled_from(list("aB1é -\n\r\t\u0301\u200b\u00ad\ufb01\u2028\u3000\u1100\u1161\ud800|.\x85"))
 TEXTS = st.one_of(st.text(max_size=60), st.lists(AWKWARD, max_size=30).map("".join))
-KINDS = st.sampled_from(["title", "heading", "paragraph", "list_item", "table", "code", "caption", "page_furniture"])
+KINDS = st.sampled_from(
+    ["title", "heading", "paragraph", "list_item", "table", "code", "caption", "page_furniture"]
+)
 ELEMENTS = st.builds(Element, kind=KINDS, text=TEXTS, header_rows=st.integers(0, 3))
 SETTINGS = st.builds(CleaningSettings, **dict.fromkeys(CleaningSettings.model_fields, st.booleans()))
 
