@@ -148,7 +148,7 @@ class WeaviateStore:
 
     def delete_objects(self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]) -> None:
         """Delete by id and prove that none is left. Missing ids are no error."""
-        delete_ids(self._collection(projection, kind), object_ids)
+        delete_ids(self._collection(projection, kind), object_ids, self._settings)
 
     # -- audits ---------------------------------------------------------------------------------------
     def vector_indexed_ids(self, projection: Projection, rev_from: int, expected_count: int) -> set[uuid.UUID]:
