@@ -47,7 +47,7 @@ def test_a_second_play_begins_with_the_documents_as_they_were(place: Stage) -> N
     (place.home / "ledger.db").touch()
     set_up(place)
     assert names(place.documents) == names(ROOT / "demo" / "documents")
-    assert not place.home.exists()
+    assert [path.name for path in place.home.iterdir()] == ["wellread.yaml"]
 
 
 def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
