@@ -30,6 +30,7 @@ from wellread.models.factory import build_embedder
 from wellread.models.protocol import Embedder
 from wellread.retrieval.retriever import Retriever
 from wellread.retrieval.settings import RetrievalSettings
+from wellread.server.control import stop_server
 from wellread.sources.declarations import declaration_for_folder
 from wellread.workspace import Workspace
 from wellread.workspace.evaluating import evaluate_collection
@@ -94,8 +95,11 @@ def _workspace(home: Path, vectors: Path) -> Iterator[Workspace]:
     opened = CachedWorkspace.open({"home": home / "wellread"})
     assert isinstance(opened, CachedWorkspace)
     opened.vectors = vectors
-    with opened:
-        yield opened
+    try:
+        with opened:
+            yield opened
+    finally:
+        stop_server(opened.home, settings=opened.settings.server)
 
 
 def _measure(workspace: Workspace, chosen: QualitySet, options: argparse.Namespace) -> dict[str, Any]:
