@@ -20,7 +20,9 @@ class ChunkingSettings(BaseModel):
         default=True, description="Put the title found in the content before the text that is embedded."
     )
     embed_headings: bool = Field(
-        default=False, description="Put the heading path before the text that is embedded."
+        default=False,
+        description="Put the heading path before the text that is embedded. Off: on the development half of public "
+        "contracts it lowered hit@5 from .753 to .737, on papers it changed nothing (2026-11-23).",
     )
     prefix_max_words: int = Field(
         default=30, ge=0, le=200, description="Longest title or heading path that is put before the text."
