@@ -25,6 +25,8 @@ from wellread.workspace.questions import ask as ask_one
 
 def ask(output: Output, question: str, *, collection: str | None) -> None:
     """One question."""
+    if not question.strip():
+        raise SettingsError("ask a question", found="it is empty", remedy="Write the question as one argument.")
     with opened(output, collection=collection) as workspace:
         row = ask_one(workspace, question)
     output.result(answer_row_as_dict(row))
@@ -36,6 +38,10 @@ def ask(output: Output, question: str, *, collection: str | None) -> None:
 def answer(output: Output, questions: Path, out: Path, *, collection: str | None) -> None:
     """A file of questions."""
     _require_format(out)
+    if out.resolve() == questions.resolve():
+        raise SettingsError(
+            f"write answers to {out}", found="that is the file of questions", remedy="Name another file with --out."
+        )
     asked = read_questions(questions)
     with output.progress() as bars, opened(output, collection=collection) as workspace:
         bars.start("answer", total_count=len(asked))

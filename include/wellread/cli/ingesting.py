@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_RETRY, Output
 from wellread.errors import SettingsError
 from wellread.runs import OUTCOMES, BalanceSheet, SourceDeclaration
-from wellread.sources.declarations import declaration_for_folder, load_declarations
+from wellread.sources.declarations import (
+    declaration_for_folder,
+    declaration_paths,
+    load_declaration,
+    load_declarations,
+)
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
 
@@ -21,7 +27,7 @@ _SHOWN_PROBLEMS = 20
 def ingest(output: Output, source: str, *, collection: str | None, dry_run: bool) -> None:
     """Run all waves of a source, vacuum, print the balance sheet."""
     with opened(output, collection=collection, with_progress=True) as workspace:
-        declaration, is_declared = find_source(workspace, source, collection=collection)
+        declaration, is_declared = find_source(output, workspace, source, collection=collection)
         if dry_run:
             _print_plan(output, workspace, declaration)
             return
@@ -33,29 +39,63 @@ def ingest(output: Output, source: str, *, collection: str | None, dry_run: bool
         raise typer.Exit(EXIT_RETRY)
 
 
-def find_source(workspace: Workspace, source: str, *, collection: str | None) -> tuple[SourceDeclaration, bool]:
-    """The declared source of this id, else the folder of this path; and whether it is declared."""
-    declared = {item.id: item for item in declared_sources(workspace)}
-    if source in declared:
-        declaration = declared[source]
-        return (declaration if collection is None else replace(declaration, collection=collection)), True
-    if not Path(source).expanduser().exists() and "/" not in source and not source.startswith("."):
-        known = ", ".join(sorted(declared)) or "none"
+def find_source(
+    output: Output, workspace: Workspace, source: str, *, collection: str | None
+) -> tuple[SourceDeclaration, bool]:
+    """The declared source of this id, else the folder of this path; and whether it is declared.
+
+    A path names no id, so a faulty declaration does not stand in its way.
+    """
+    is_path = "/" in source or source.startswith((".", "~"))
+    if not is_path:
+        declared, faults = _sound_sources(workspace)
+        if source in declared:
+            declaration = declared[source]
+            return (declaration if collection is None else replace(declaration, collection=collection)), True
+        if faults:
+            raise faults[0]
+        _require_folder(output, source, declared)
+    settings = workspace.settings
+    return declaration_for_folder(Path(source), collection=settings.collection, tenant=settings.tenant), False
+
+
+def _require_folder(output: Output, source: str, declared: Collection[str]) -> None:
+    known = ", ".join(sorted(declared)) or "none"
+    if not Path(source).exists():
         raise SettingsError(
             f"ingest {source!r}",
             found=f"it is neither a folder nor a declared source (declared: {known})",
             remedy="Give a folder, or write a YAML file for the source into dags/sources.",
         )
-    settings = workspace.settings
-    return declaration_for_folder(Path(source), collection=settings.collection, tenant=settings.tenant), False
+    output.note(
+        f"{source!r} is no declared source (declared: {known}): taken as the folder {Path(source).resolve()}"
+    )
+
+
+def _sound_sources(workspace: Workspace) -> tuple[dict[str, SourceDeclaration], list[SettingsError]]:
+    """The declarations by id, and what is wrong with the others."""
+    folder = _sources_folder(workspace)
+    declared: dict[str, SourceDeclaration] = {}
+    faults: list[SettingsError] = []
+    for path in declaration_paths(folder) if folder is not None else ():
+        try:
+            declaration = load_declaration(path)
+        except SettingsError as error:
+            faults.append(error)
+        else:
+            declared[declaration.id] = declaration
+    return declared, faults
+
+
+def _sources_folder(workspace: Workspace) -> Path | None:
+    folder = workspace.settings.sources_folder or Path("dags/sources")
+    return folder if workspace.settings.sources_folder is not None or folder.is_dir() else None
 
 
 def declared_sources(workspace: Workspace) -> tuple[SourceDeclaration, ...]:
-    """The declarations of the deployment; none where there is no folder for them."""
-    folder = workspace.settings.sources_folder or Path("dags/sources")
-    if workspace.settings.sources_folder is None and not folder.is_dir():
-        return ()
-    return load_declarations(folder)
+    """All declarations of the deployment; none where there is no folder for them. One fault is an error."""
+    folder = _sources_folder(workspace)
+    return () if folder is None else load_declarations(folder)
 
 
 def _print_plan(output: Output, workspace: Workspace, declaration: SourceDeclaration) -> None:

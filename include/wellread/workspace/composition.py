@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -191,9 +193,20 @@ class Workspace:
     def open_source(self, declaration: SourceDeclaration) -> Source:
         """The source of a declaration."""
         client = None
+        if declaration.kind == "folder":
+            declaration = self._without_home(declaration)
         if declaration.kind == "s3" and self._s3_client_for is not None:
             client = self._s3_client_for(declaration)
         return open_source(declaration, s3_client=client, settings=self.settings.sources)
+
+    def _without_home(self, declaration: SourceDeclaration) -> SourceDeclaration:
+        """Keys, the ledger and the index's own files are no documents, wherever the home lies."""
+        location = Path(declaration.location).expanduser().resolve()
+        if not self.home.is_relative_to(location):
+            return declaration
+        inside = self.home.relative_to(location).as_posix()
+        pattern = "**/*" if inside == "." else f"{glob.escape(inside)}/**"
+        return replace(declaration, exclude=(*declaration.exclude, pattern))
 
     def _assess(self, rows: Sequence[DocumentStatistics], *, report_folder: Path | None) -> str | None:
         verdict = assess_run(mark_duplicates(rows), self.settings.quality, report_folder=report_folder)

@@ -167,3 +167,33 @@ def test_a_home_that_cannot_be_made_is_named(shell: Any, setting: Setting, tmp_p
 def test_unknown_commands_and_options_end_with_the_usage_code(shell: Any) -> None:
     assert shell("ingets").code == 2
     assert shell("search", "x", "--k", "0").code == 2
+
+
+def test_answers_never_replace_their_questions(shell: Any, tmp_path: Path) -> None:
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question": "Who?"}\n', "utf-8")
+    refused(shell("answer", str(questions), "--out", str(questions), "--json"), "SettingsError", "--out")
+    assert questions.read_text("utf-8") == '{"question": "Who?"}\n'
+
+
+def test_an_empty_question_is_refused(shell: Any) -> None:
+    refused(shell("ask", " ", "--json"), "SettingsError", "empty")
+
+
+def test_a_faulty_declaration_stands_in_the_way_of_its_source_but_of_no_path(
+    shell: Any, setting: Setting, deployed: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "minutes.yaml").write_text("id: minutes\nkind: shelf\nlocation: /x\n")
+    setting("SOURCES_FOLDER", folder)
+    refused(shell("ingest", "minutes", "--json"), "SettingsError", "minutes.yaml", "shelf")
+    assert shell("ingest", str(papers(tmp_path)), "--json").said["documents"]["committed"] == 1
+
+
+def test_the_home_is_never_ingested(shell: Any, deployed: Any, tmp_path: Path) -> None:
+    papers(tmp_path)
+    home_of(tmp_path).mkdir(exist_ok=True)
+    (home_of(tmp_path) / "secret.txt").write_text("The password of the administrator.", "utf-8")
+    planned = shell("ingest", str(tmp_path), "--dry-run", "--json").said["documents"]
+    assert [item["document"] for item in planned] == ["papers/a.txt"]
