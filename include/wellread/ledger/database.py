@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,8 +169,3 @@ def _translate(asked: str, error: DBAPIError, folder: Path | None) -> WellreadEr
     if "locked" in low or "deadlock" in low or error.connection_invalidated or "connection" in low:
         return TransientError(asked, found=message, remedy="Try again; check that the database is reachable.")
     return SystemicError(asked, found=message, remedy="Check the ledger's URL, its rights and its disk.")
-
-
-def wall_clock() -> float:
-    """This machine's clock: for reports, never for leases."""
-    return time.time()

@@ -115,20 +115,23 @@ def opened_by(
     tx: Transaction, projection: Projection, revision: int, doc_ids: Sequence[uuid.UUID] | None = None
 ) -> list[ObjectRow]:
     """Rows that the revision opened or meant to open (of these documents, where given)."""
-    base = sa.select(objects).where(_of(projection), objects.c.rev_from == revision)
-    if doc_ids is None:
-        return [_row(row) for row in tx.execute(base)]
-    rows: list[ObjectRow] = []
-    for ids in _parts(doc_ids):
-        rows.extend(_row(row) for row in tx.execute(base.where(objects.c.doc_id.in_(ids))))
-    return rows
+    return _rows_of(tx, projection, objects.c.rev_from == revision, doc_ids)
 
 
 def closed_by(
     tx: Transaction, projection: Projection, revision: int, doc_ids: Sequence[uuid.UUID] | None = None
 ) -> list[ObjectRow]:
     """Rows that the revision closed or meant to close."""
-    base = sa.select(objects).where(_of(projection), objects.c.rev_to == revision)
+    return _rows_of(tx, projection, objects.c.rev_to == revision, doc_ids)
+
+
+def _rows_of(
+    tx: Transaction,
+    projection: Projection,
+    condition: sa.ColumnElement[bool],
+    doc_ids: Sequence[uuid.UUID] | None,
+) -> list[ObjectRow]:
+    base = sa.select(objects).where(_of(projection), condition)
     if doc_ids is None:
         return [_row(row) for row in tx.execute(base)]
     rows: list[ObjectRow] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,6 @@ from urllib.parse import urlsplit
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.artifacts.s3_bucket import S3Artifacts
-from wellread.documents import ParsedDocument
 from wellread.errors import StorageFullError, SystemicError
 from wellread.indexing.parts import Parts
 from wellread.indexing.running import Runner
@@ -171,7 +169,7 @@ class Workspace:
             store=self.store,
             artifacts=self.artifacts,
             embedder=self.embedder,
-            parser=_LazyParser(lambda: self.parser),
+            parser=self.parser,
             parse_signature=parse_signature(settings.parsing),
             quality_gate=self._assess,
             terms_of=_terms_of,
@@ -231,16 +229,6 @@ class Workspace:
     def scope(self, **narrower: Any) -> Scope:
         """Which objects this deployment's readers may see; keyword arguments can only narrow it."""
         return Scope(tenant=self.settings.tenant, groups=self.settings.groups, **narrower)
-
-
-class _LazyParser:
-    """Starts the pool when the first document must be parsed: a run with nothing to do starts no process."""
-
-    def __init__(self, pool: Callable[[], ParserPool]) -> None:
-        self._pool = pool
-
-    def submit(self, content: bytes, natural_key: str) -> Future[ParsedDocument]:
-        return self._pool().submit(content, natural_key)
 
 
 def _terms_of(text: str, language: str) -> Iterable[str]:
