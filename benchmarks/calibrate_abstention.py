@@ -21,10 +21,10 @@ from pathlib import Path
 from quality import CachedWorkspace
 from quality_sets import QualitySet, prepare
 
-import wellread.answering
-from wellread.answering.assessment import Assessor
-from wellread.answering.calibration import FEATURES, Calibration, fit_calibration
-from wellread.answering.plans import request_of
+import wellread.answering.extractive
+from wellread.answering.extractive.assessment import Assessor
+from wellread.answering.extractive.calibration import FEATURES, Calibration, fit_calibration
+from wellread.answering.jobs.plans import request_of
 from wellread.evaluation.gold import GoldQuestion, Half
 from wellread.evaluation.measures import estimate_auroc
 from wellread.sources.declarations import declaration_for_folder
@@ -32,7 +32,7 @@ from wellread.workspace import Workspace
 
 SETS = ("clapnq", "cuad")
 KEEP_RATIO = 0.95
-PACKAGED = Path(wellread.answering.__file__).parent / "calibration_default.json"
+PACKAGED = Path(wellread.answering.extractive.__file__).parent / "calibration_default.json"
 BLANK = Calibration(
     sets=("none",),
     fitted_on="",

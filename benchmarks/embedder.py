@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from benchmarks.reporting import load_average, write_results
 
-from wellread.models.local_onnx import LocalEmbedder, usable_cores_count
+from wellread.models.embedding.local_onnx import LocalEmbedder, usable_cores_count
 from wellread.models.settings import LocalModelSettings
 from wellread.telemetry import peak_memory_bytes
 

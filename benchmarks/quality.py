@@ -26,7 +26,7 @@ from vector_cache import CachingEmbedder
 from wellread.evaluation.evaluator import Report, evaluate
 from wellread.evaluation.measures import Estimate
 from wellread.evaluation.rows import write_rows
-from wellread.models.factory import build_embedder
+from wellread.models.embedding.factory import build_embedder
 from wellread.models.protocol import Embedder
 from wellread.retrieval.retriever import Retriever
 from wellread.retrieval.settings import RetrievalSettings

@@ -21,7 +21,7 @@ _SCHEME = "://"
 
 def read_question_file(address: str) -> list[Question]:
     """The questions of a file. Raises ``QuestionsFileError``, ``SettingsError``."""
-    from wellread.answering.question_files import read_questions
+    from wellread.answering.files.question_files import read_questions
 
     if _SCHEME not in address:
         return read_questions(Path(address))

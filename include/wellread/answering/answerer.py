@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wellread.answering.assessment import Assessor
-from wellread.answering.calibration import load_calibration
-from wellread.answering.execution import NOTHING_WITHDRAWN, AskWithdrawn, RowExecutor, Withdrawn
-from wellread.answering.extractive import ExtractiveAnswerer
-from wellread.answering.jobs import (
+from wellread.answering.extractive.assessment import Assessor
+from wellread.answering.extractive.calibration import load_calibration
+from wellread.answering.extractive.maker import ExtractiveAnswerer
+from wellread.answering.jobs.execution import NOTHING_WITHDRAWN, AskWithdrawn, RowExecutor, Withdrawn
+from wellread.answering.jobs.running import (
     JobReport,
     Progress,
     Retrieve,

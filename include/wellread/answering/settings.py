@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wellread.answering.quotes import QuoteSettings
+from wellread.answering.checking.quotes import QuoteSettings
 
 QuotePolicy = Literal["drop", "flag", "fail"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import typer
 
-from wellread.answering.answer_files import FORMATS, write_answers
-from wellread.answering.answer_rows import answer_row_as_dict
-from wellread.answering.question_files import read_questions
+from wellread.answering.files.answer_files import FORMATS, write_answers
+from wellread.answering.files.answer_rows import answer_row_as_dict
+from wellread.answering.files.question_files import read_questions
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, Output
 from wellread.errors import SettingsError

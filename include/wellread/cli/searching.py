@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 import typer
 
-from wellread.answering.answer_rows import passage_as_dict
+from wellread.answering.files.answer_rows import passage_as_dict
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, Output
 from wellread.documents import Passage

@@ -11,9 +11,9 @@ from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.vectors import Vector
-from wellread.models.batching import embed_many
+from wellread.models.embedding.batching import embed_many
+from wellread.models.embedding.self_check import CANARY_TEXT, canary_check
 from wellread.models.protocol import Vectors
-from wellread.models.self_check import CANARY_TEXT, canary_check
 from wellread.retries import call_with_retries
 
 

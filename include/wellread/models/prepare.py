@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from wellread.errors import WellreadError
-from wellread.models.local_onnx import LocalEmbedder
-from wellread.models.self_check import self_test
+from wellread.models.embedding.local_onnx import LocalEmbedder
+from wellread.models.embedding.self_check import self_test
 from wellread.models.settings import LocalModelSettings
 from wellread.snapshots import ModelIdentity
 

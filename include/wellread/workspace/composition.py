@@ -19,7 +19,7 @@ from wellread.indexing.parts import Parts
 from wellread.indexing.running import Runner
 from wellread.ledger.database import Ledger
 from wellread.ledger.question_jobs import QuestionJobs
-from wellread.models.factory import build_embedder
+from wellread.models.embedding.factory import build_embedder
 from wellread.models.protocol import Embedder
 from wellread.parsing.pool import ParserPool
 from wellread.parsing.pool import signature as parse_signature

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from wellread.answering.plans import request_of
+from wellread.answering.jobs.plans import request_of
 from wellread.evaluation.evaluator import Report, evaluate
 from wellread.evaluation.gold import GoldQuestion
 from wellread.evaluation.rows import GivenAnswer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wellread.documents import ParsedDocument
 from wellread.errors import WellreadError
-from wellread.models.self_check import CANARY_TEXT
+from wellread.models.embedding.self_check import CANARY_TEXT
 from wellread.sources.declarations import load_declarations
 from wellread.workspace.composition import Workspace
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellread.answering.answerer import Answerer, extractive_answerer, retrieve_with, withdrawn_by
-from wellread.answering.jobs import JobReport
-from wellread.answering.plans import identity_as_dict
+from wellread.answering.jobs.plans import identity_as_dict
+from wellread.answering.jobs.running import JobReport
 from wellread.identities import sha256_json
 from wellread.questions import AnswerRow, Question
 from wellread.stores.protocol import Scope

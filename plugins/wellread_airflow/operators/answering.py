@@ -41,7 +41,7 @@ class AnswerQuestionsOperator(WorkspaceOperator):
 
     def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
         """Answer them all."""
-        from wellread.answering.answer_files import write_answers
+        from wellread.answering.files.answer_files import write_answers
         from wellread.workspace.questions import answer_questions
 
         with written_file(self.answers) as answers:  # refused before anything is asked
@@ -117,7 +117,7 @@ class RetrievePassagesOperator(WorkspaceOperator):
     def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
         """Retrieve under one snapshot."""
         del context
-        from wellread.answering.answer_rows import passage_as_dict
+        from wellread.answering.files.answer_rows import passage_as_dict
 
         with written_file(self.passages, formats=(".jsonl", ".ndjson")) as passages:
             asked = self._asked()

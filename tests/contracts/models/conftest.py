@@ -8,10 +8,10 @@ import pytest
 from pydantic import HttpUrl, SecretStr
 
 from wellread.errors import SettingsError
-from wellread.models.cohere_embedder import CohereEmbedder
-from wellread.models.local_onnx import LocalEmbedder
-from wellread.models.local_weights import package_folder
-from wellread.models.openai_embedder import OpenAIEmbedder
+from wellread.models.embedding.cohere_embedder import CohereEmbedder
+from wellread.models.embedding.local_onnx import LocalEmbedder
+from wellread.models.embedding.local_weights import package_folder
+from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder
 from wellread.models.settings import CohereModelSettings, OpenAIModelSettings
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server

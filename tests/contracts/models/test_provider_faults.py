@@ -17,8 +17,8 @@ from wellread.errors import (
     TransientError,
     WellreadError,
 )
-from wellread.models.cohere_embedder import CohereEmbedder
-from wellread.models.openai_embedder import OpenAIEmbedder
+from wellread.models.embedding.cohere_embedder import CohereEmbedder
+from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder
 from wellread.models.settings import CohereModelSettings, OpenAIModelSettings
 from wellread.testing.embedding_faults import Fault, FaultKind

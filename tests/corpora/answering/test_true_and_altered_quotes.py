@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wellread.answering.quotes import locate_quote
+from wellread.answering.checking.quotes import locate_quote
 from wellread.sentences import split_sentences
 
 pytestmark = pytest.mark.corpora

@@ -11,7 +11,7 @@ import pytest
 from wellread.chunking import ChunkingSettings, chunk
 from wellread.cleaning import CleaningSettings, clean
 from wellread.documents import Chunk
-from wellread.models.local_onnx import LocalEmbedder
+from wellread.models.embedding.local_onnx import LocalEmbedder
 from wellread.parsing import ParserPool, ParsingSettings
 
 pytestmark = pytest.mark.corpora

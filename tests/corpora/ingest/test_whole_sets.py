@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from wellread.ledger import documents as ledger_documents
-from wellread.models.self_check import CANARY_TEXT
+from wellread.models.embedding.self_check import CANARY_TEXT
 from wellread.parsing.causes import CAUSES
 from wellread.runs import BalanceSheet
 from wellread.sources.declarations import declaration_for_folder

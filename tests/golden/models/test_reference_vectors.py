@@ -16,8 +16,8 @@ import pytest
 
 from wellread.errors import SettingsError
 from wellread.models import self_check
-from wellread.models.local_onnx import LocalEmbedder
-from wellread.models.local_weights import PINNED_SHA256, package_folder, verify_files
+from wellread.models.embedding.local_onnx import LocalEmbedder
+from wellread.models.embedding.local_weights import PINNED_SHA256, package_folder, verify_files
 
 try:
     verify_files(package_folder(), PINNED_SHA256)

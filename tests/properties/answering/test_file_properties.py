@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellread.answering.answer_files import write_answers
-from wellread.answering.question_files import read_questions
+from wellread.answering.files.answer_files import write_answers
+from wellread.answering.files.question_files import read_questions
 from wellread.questions import AnswerRow, Question, Usage
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)

@@ -7,9 +7,9 @@ import string
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wellread.answering.facts import negations_of, numbers_of
-from wellread.answering.normalising import cuts_word, normalise
-from wellread.answering.quotes import locate_quote
+from wellread.answering.checking.facts import negations_of, numbers_of
+from wellread.answering.checking.normalising import cuts_word, normalise
+from wellread.answering.checking.quotes import locate_quote
 
 TEXTS = st.text(max_size=200)
 PROSE = st.lists(

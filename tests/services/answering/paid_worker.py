@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from wellread.answering.jobs import execute_job, plan_job, store_plan
+from wellread.answering.jobs.running import execute_job, plan_job, store_plan
 from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.folder import FolderArtifacts

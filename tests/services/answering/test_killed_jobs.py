@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wellread.answering.jobs import finish_job
+from wellread.answering.jobs.running import finish_job
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.ledger.database import Ledger
 from wellread.ledger.question_jobs import QuestionJobs

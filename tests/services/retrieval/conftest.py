@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from wellread.documents import ChunkObject, Placement, VersionObject
-from wellread.models.local_onnx import LocalEmbedder
+from wellread.models.embedding.local_onnx import LocalEmbedder
 from wellread.server import ServerAddress
 from wellread.snapshots import Head, Projection, Snapshot
 from wellread.stores.settings import StoreSettings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wellread.errors import ModelMismatchError, SettingsError, SystemicError
-from wellread.models.local_onnx import LocalEmbedder
+from wellread.models.embedding.local_onnx import LocalEmbedder
 from wellread.models.settings import LocalModelSettings
 from wellread.retrieval.packing import within_words
 from wellread.retrieval.results import RetrievalResult

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wellread.answering.assessment import Assessor
-from wellread.answering.calibration import Calibration
-from wellread.answering.extractive import ExtractiveAnswerer
+from wellread.answering.extractive.assessment import Assessor
+from wellread.answering.extractive.calibration import Calibration
+from wellread.answering.extractive.maker import ExtractiveAnswerer
 from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest
 from wellread.answering.settings import ExtractionSettings
 from wellread.artifacts.folder import FolderArtifacts

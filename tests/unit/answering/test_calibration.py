@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wellread.answering.calibration import FEATURES, Calibration, fit_calibration, load_calibration
+from wellread.answering.extractive.calibration import FEATURES, Calibration, fit_calibration, load_calibration
 from wellread.errors import SettingsError
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from wellread.answering.checking import check_draft
+from wellread.answering.checking.drafts import check_draft
+from wellread.answering.checking.quotes import QuoteSettings
 from wellread.answering.protocol import AnswerDraft, DraftClaim
-from wellread.answering.quotes import QuoteSettings
 from wellread.documents import Passage
 
 TRUE = DraftClaim("Loans last 28 days.", ((0, "A loan lasts 28 days."),))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from wellread.answering.assessment import Assessor
-from wellread.answering.extraction import (
+from wellread.answering.extractive.assessment import Assessor
+from wellread.answering.extractive.extraction import (
     add_similarity,
     candidate_sentences,
     choose_sentences,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from wellread.answering.execution import Withdrawn
-from wellread.answering.extractive import ExtractiveAnswerer
-from wellread.answering.jobs import execute_job, finish_job, load_plan, plan_job, store_plan
-from wellread.answering.plans import JobPlan
+from wellread.answering.extractive.maker import ExtractiveAnswerer
+from wellread.answering.jobs.execution import Withdrawn
+from wellread.answering.jobs.plans import JobPlan
+from wellread.answering.jobs.running import execute_job, finish_job, load_plan, plan_job, store_plan
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.folder import FolderArtifacts

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wellread.answering.evidence import PackedEvidence, fence_evidence, pack_evidence
-from wellread.answering.prompt_templates import load_prompt, parse_prompt
+from wellread.answering.prompting.evidence import PackedEvidence, fence_evidence, pack_evidence
+from wellread.answering.prompting.templates import load_prompt, parse_prompt
 from wellread.documents import Passage
 from wellread.errors import SettingsError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from wellread.answering.answer_files import write_answers
-from wellread.answering.answer_rows import answer_row_as_dict, answer_row_from_dict
-from wellread.answering.question_files import read_questions
+from wellread.answering.files.answer_files import write_answers
+from wellread.answering.files.answer_rows import answer_row_as_dict, answer_row_from_dict
+from wellread.answering.files.question_files import read_questions
 from wellread.errors import QuestionsFileError, SettingsError
 from wellread.questions import AnswerRow, Citation, Claim, Question, Usage
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wellread.answering.quotes import cite, document_span, locate_quote
+from wellread.answering.checking.quotes import cite, document_span, locate_quote
 from wellread.documents import Passage
 
 TEXT = (

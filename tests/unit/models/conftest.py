@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydantic import HttpUrl
 
-from wellread.models.openai_embedder import OpenAIEmbedder
+from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.settings import OpenAIModelSettings
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
 

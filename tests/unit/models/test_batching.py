@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellread.errors import AuthenticationError, RateLimitedError, SettingsError, TransientError
-from wellread.models.batching import EmbedReport, embed_many, plan_requests
-from wellread.models.openai_embedder import OpenAIEmbedder
+from wellread.models.embedding.batching import EmbedReport, embed_many, plan_requests
+from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder, EmbedderLimits, Vectors
 from wellread.retries import RetrySettings
 from wellread.testing.embedding_faults import Fault

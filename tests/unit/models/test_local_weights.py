@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from wellread.errors import ModelMismatchError, SettingsError
-from wellread.models.local_onnx import LocalEmbedder
-from wellread.models.local_weights import (
+from wellread.models.embedding.local_onnx import LocalEmbedder
+from wellread.models.embedding.local_weights import (
     PINNED_SHA256,
     WEIGHTS_SHA256,
     find_local_model,
     package_folder,
     verify_files,
 )
+from wellread.models.embedding.self_check import CANARY_COSINE, canary_check, self_test
 from wellread.models.prepare import prepare_local_model
-from wellread.models.self_check import CANARY_COSINE, canary_check, self_test
 from wellread.models.settings import LocalModelSettings
 
 try:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wellread.errors import SettingsError, TransientError
-from wellread.models.vectors import check_vectors, cosine, unit_vectors
+from wellread.models.embedding.vectors import check_vectors, cosine, unit_vectors
 
 
 def test_vectors_are_brought_to_unit_length() -> None:

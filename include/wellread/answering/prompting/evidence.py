@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from wellread.answering.normalising import strip_invisible
+from wellread.answering.checking.normalising import strip_invisible
 from wellread.documents import Passage
 from wellread.identities import canonical_json
 

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from wellread.errors import SettingsError
-from wellread.models.local_weights import LocalModelFiles, find_local_model
+from wellread.models.embedding.local_weights import LocalModelFiles, find_local_model
+from wellread.models.embedding.tokenization import extra_missing, load_tokenizer, token_ids
+from wellread.models.embedding.vectors import unit_vectors
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult, Vectors
 from wellread.models.request_limits import refused
 from wellread.models.settings import LocalModelSettings, Pooling
-from wellread.models.tokenization import extra_missing, load_tokenizer, token_ids
-from wellread.models.vectors import unit_vectors
 from wellread.snapshots import ModelIdentity
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from wellread.answering.answer_rows import answer_row_as_dict, answer_row_from_dict
-from wellread.answering.checking import CheckedAnswer, check_draft
-from wellread.answering.plans import JobPlan, PlannedRow, identity_as_dict, request_key, without_passages
+from wellread.answering.checking.drafts import CheckedAnswer, check_draft
+from wellread.answering.files.answer_rows import answer_row_as_dict, answer_row_from_dict
+from wellread.answering.jobs.plans import JobPlan, PlannedRow, identity_as_dict, request_key, without_passages
 from wellread.answering.protocol import AnswerDraft, AnswerMaker, AnswerRequest, JobLedger
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore

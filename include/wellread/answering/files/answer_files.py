@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wellread.answering.answer_rows import answer_row_as_dict
+from wellread.answering.files.answer_rows import answer_row_as_dict
 from wellread.errors import SettingsError, StorageFullError
 from wellread.questions import AnswerRow, Citation
 
@@ -35,7 +35,7 @@ def write_answers(rows: Sequence[AnswerRow], path: Path) -> None:
         content = "".join(json.dumps(_merged(row), ensure_ascii=False) + "\n" for row in rows)
         encoded = content.encode("utf-8", "replace")
     elif suffix == ".xlsx":
-        from wellread.answering.spreadsheets import write_sheet
+        from wellread.answering.files.spreadsheets import write_sheet
 
         encoded = write_sheet(*_table(rows))
     elif suffix in {".csv", ".tsv"}:

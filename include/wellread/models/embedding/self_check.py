@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wellread.errors import ModelMismatchError
+from wellread.models.embedding.vectors import cosine
 from wellread.models.protocol import Embedder, Vectors
-from wellread.models.vectors import cosine
 
 REFERENCE_FILE = Path(__file__).with_name("reference_vectors.json")
 """Texts with the default model's vectors, computed in float64 by an independent implementation."""

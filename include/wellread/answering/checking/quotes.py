@@ -14,8 +14,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from rapidfuzz import fuzz
 
-from wellread.answering.facts import negations_of, numbers_of, unsupported_words
-from wellread.answering.normalising import NormalisedText, cuts_word, normalise
+from wellread.answering.checking.facts import negations_of, numbers_of, unsupported_words
+from wellread.answering.checking.normalising import NormalisedText, cuts_word, normalise
 from wellread.documents import Passage
 from wellread.questions import Citation, QuoteMatch
 

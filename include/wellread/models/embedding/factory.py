@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wellread.models.cohere_embedder import CohereEmbedder
-from wellread.models.local_onnx import LocalEmbedder
-from wellread.models.openai_embedder import OpenAIEmbedder
+from wellread.models.embedding.cohere_embedder import CohereEmbedder
+from wellread.models.embedding.local_onnx import LocalEmbedder
+from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder
 from wellread.models.settings import ModelSettings
 

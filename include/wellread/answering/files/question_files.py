@@ -40,7 +40,7 @@ def read_questions(path: Path) -> list[Question]:
         )
     content = _content(path)
     if suffix == ".xlsx":
-        from wellread.answering.spreadsheets import read_sheet
+        from wellread.answering.files.spreadsheets import read_sheet
 
         rows: Iterator[Row] = iter(read_sheet(path, content))
     elif suffix in {".csv", ".tsv"}:

@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from wellread.errors import DocumentError, SettingsError, TransientError
+from wellread.models.embedding.self_check import CANARY_TEXT
 from wellread.models.protocol import Embedder, EmbedderLimits, EmbeddingKind, EmbeddingResult, Vectors
 from wellread.models.request_limits import refusal_of
-from wellread.models.self_check import CANARY_TEXT
 from wellread.retries import RetrySettings, call_with_retries
 
 OnBatch = Callable[[Sequence[int], Vectors, int], None]

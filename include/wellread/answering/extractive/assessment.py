@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wellread.answering.calibration import Calibration
-from wellread.answering.extraction import ScoredSentence, add_similarity, candidate_sentences, shortlist
+from wellread.answering.extractive.calibration import Calibration
+from wellread.answering.extractive.extraction import ScoredSentence, add_similarity, candidate_sentences, shortlist
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import ExtractionSettings
 from wellread.models.protocol import Embedder, Vectors

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wellread.answering.execution import (
+from wellread.answering.jobs.execution import (
     NOTHING_WITHDRAWN,
     AskWithdrawn,
     JobRun,
@@ -22,7 +22,7 @@ from wellread.answering.execution import (
     row_from_ledger,
     row_to_ledger,
 )
-from wellread.answering.plans import JobPlan, PlannedRow, request_key, request_of
+from wellread.answering.jobs.plans import JobPlan, PlannedRow, request_key, request_of
 from wellread.answering.protocol import AnswerMaker, JobLedger
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore

@@ -69,7 +69,7 @@ def load_calibration(path: Path | None = None) -> Calibration:
     Raises ``SettingsError`` where the file is missing or is no calibration.
     """
     if path is None:
-        text = importlib.resources.files("wellread.answering").joinpath(_PACKAGED).read_text("utf-8")
+        text = importlib.resources.files("wellread.answering.extractive").joinpath(_PACKAGED).read_text("utf-8")
         return Calibration.model_validate_json(text)
     try:
         return Calibration.model_validate_json(path.read_text("utf-8"))

@@ -21,7 +21,7 @@ import platformdirs
 
 from wellread.errors import SettingsError
 from wellread.identities import sha256_json
-from wellread.models.onnx_graph import BUILDER_VERSION, build_from_folder
+from wellread.models.embedding.onnx_graph import BUILDER_VERSION, build_from_folder
 from wellread.models.settings import LocalModelSettings, Pooling
 from wellread.telemetry import get_logger
 

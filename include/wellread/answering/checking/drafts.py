@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from wellread.answering.checking.quotes import QuoteSettings, cite
 from wellread.answering.protocol import AnswerDraft
-from wellread.answering.quotes import QuoteSettings, cite
 from wellread.answering.settings import QuotePolicy
 from wellread.documents import Passage
 from wellread.questions import AbstainReason, Citation, Claim

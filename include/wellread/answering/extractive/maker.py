@@ -9,9 +9,9 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
-from wellread.answering.assessment import Assessment, Assessor
-from wellread.answering.extraction import choose_sentences, in_document_order
-from wellread.answering.plans import request_of
+from wellread.answering.extractive.assessment import Assessment, Assessor
+from wellread.answering.extractive.extraction import choose_sentences, in_document_order
+from wellread.answering.jobs.plans import request_of
 from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
 from wellread.answering.settings import ExtractionSettings
 from wellread.documents import Passage

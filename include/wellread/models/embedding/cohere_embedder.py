@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wellread.errors import SettingsError, WellreadError
+from wellread.models.embedding.vectors import unit_vectors
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 from wellread.models.request_limits import byte_bound, check_request
 from wellread.models.settings import CohereModelSettings
-from wellread.models.vectors import unit_vectors
 from wellread.snapshots import ModelIdentity
 
 if TYPE_CHECKING:

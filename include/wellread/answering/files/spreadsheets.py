@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wellread.answering.question_files import Row, broken, check_header
+from wellread.answering.files.question_files import Row, broken, check_header
 from wellread.errors import QuestionsFileError, SettingsError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wellread.answering.answer_rows import passage_as_dict, passage_from_dict
+from wellread.answering.files.answer_rows import passage_as_dict, passage_from_dict
 from wellread.answering.protocol import AnswererIdentity, AnswerRequest
 from wellread.errors import SystemicError
 from wellread.identities import canonical_json, sha256_json

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wellread.errors import SettingsError, TransientError, WellreadError
+from wellread.models.embedding.tokenization import load_tokenizer, token_ids
+from wellread.models.embedding.vectors import unit_vectors
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 from wellread.models.request_limits import byte_bound, check_request
 from wellread.models.settings import OpenAIModelSettings
-from wellread.models.tokenization import load_tokenizer, token_ids
-from wellread.models.vectors import unit_vectors
 from wellread.snapshots import ModelIdentity
 
 if TYPE_CHECKING:

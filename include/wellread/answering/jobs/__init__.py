@@ -1,0 +1,1 @@
+"""Question jobs: frozen plans, and their execution row by row."""

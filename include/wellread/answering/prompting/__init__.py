@@ -1,0 +1,1 @@
+"""From passages to messages: evidence packed and fenced, templates rendered."""

@@ -1,0 +1,1 @@
+"""Language models: messages in, text with its bill out."""

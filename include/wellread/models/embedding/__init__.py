@@ -1,0 +1,1 @@
+"""Texts to vectors: local, OpenAI's protocol, Cohere."""

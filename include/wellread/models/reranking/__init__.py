@@ -1,0 +1,1 @@
+"""Passages scored again by a model that reads question and passage together."""
