@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,15 @@ from wellread.errors import (
 
 _LONGEST_MESSAGE_CHARS = 300
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_INPUT_PARAMS = frozenset({"input", "texts", "inputs", ""})
+_TOO_LONG_CODES = frozenset(
+    {
+        "context_length_exceeded",  # OpenAI
+        "exceed_context_size_error",  # llama.cpp
+        "string_above_max_length",  # OpenAI
+        "too_long",  # what an adapter makes of a message that carries no code
+    }
+)
+_INPUT_PARAMS = frozenset({"input", "texts", "inputs", "prompt", "messages", "documents", "query", ""})
 _TRY_AGAIN_STATUS = frozenset({408, 409, 425, 499})
 
 
@@ -32,6 +41,9 @@ class FailedRequest:
     message: str = ""
     code: str = ""
     param: str = ""
+    """The parameter that the provider blames, or its path; empty where it names none."""
+    stage: str = "embed"
+    """``DocumentError.stage`` of a refusal: embed, answer or rerank."""
     retry_after_seconds: float | None = None
 
     def as_error(self) -> WellreadError:
@@ -58,12 +70,16 @@ class FailedRequest:
         return self._refusal(found)
 
     def _refusal(self, found: str) -> WellreadError:
-        about_input = self.status in {400, 413, 422} and self.param in _INPUT_PARAMS
+        if self.status == 413 or self.code in _TOO_LONG_CODES:
+            return self._document_error(found, remedy="Send less text at once.", cause="too_long")
+        blamed = re.split(r"[.\[]", self.param, maxsplit=1)[0]
+        about_input = self.status in {400, 422} and blamed in _INPUT_PARAMS
         if about_input and self.code != "model_not_found":
-            return DocumentError(
-                self.asked, found=found, remedy="Look at the text that was refused.", stage="embed", cause="refused"
-            )
+            return self._document_error(found, remedy="Look at the text that was refused.", cause="refused")
         return SettingsError(self.asked, found=found, remedy="Check the model's name, its options and the address.")
+
+    def _document_error(self, found: str, *, remedy: str, cause: str) -> DocumentError:
+        return DocumentError(self.asked, found=found, remedy=remedy, stage=self.stage, cause=cause)
 
 
 def transport_error(asked: str, error: BaseException) -> TransientError:
