@@ -19,7 +19,9 @@ from wellread.errors import (
 )
 
 _LONGEST_MESSAGE_CHARS = 300
-_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_error", "billing_hard_limit_reached", "billing_not_active"}
+)
 _TOO_LONG_CODES = frozenset(
     {
         "context_length_exceeded",  # OpenAI
@@ -29,7 +31,7 @@ _TOO_LONG_CODES = frozenset(
     }
 )
 _INPUT_PARAMS = frozenset({"input", "texts", "inputs", "prompt", "messages", "documents", "query", ""})
-_TRY_AGAIN_STATUS = frozenset({408, 409, 425, 499})
+_TRY_AGAIN_STATUS = frozenset({408, 409, 424, 425, 499})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wellread.errors import SettingsError, WellreadError
+from wellread.models.cohere_connection import CohereConnection
 from wellread.models.embedding.vectors import unit_vectors
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult
-from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 from wellread.models.request_limits import byte_bound, check_request
 from wellread.models.settings import CohereModelSettings
 from wellread.snapshots import ModelIdentity
 
 if TYPE_CHECKING:
-    from cohere import ClientV2, EmbedByTypeResponse
-    from cohere.core.api_error import ApiError
+    from cohere import EmbedByTypeResponse
 
 _INPUT_TYPES: dict[EmbeddingKind, str] = {"document": "search_document", "query": "search_query"}
 
@@ -30,6 +26,14 @@ class CohereEmbedder:
     def __init__(self, settings: CohereModelSettings | None = None) -> None:
         self._settings = settings if settings is not None else CohereModelSettings()
         self._asked = f"vectors from {self._settings.model} ({self._settings.base_url or 'Cohere'})"
+        self._connection = CohereConnection(
+            asked=self._asked,
+            stage="embed",
+            api_key=self._settings.api_key,
+            base_url=self._settings.base_url,
+            timeout_seconds=self._settings.timeout_seconds,
+            concurrency=self._settings.concurrency,
+        )
 
     @property
     def identity(self) -> ModelIdentity:
@@ -72,22 +76,18 @@ class CohereEmbedder:
         return EmbeddingResult(vectors, int(getattr(billed, "input_tokens", None) or 0), 1)
 
     def close(self) -> None:
-        """Forget the client; its connections end with it."""
-        self.__dict__.pop("_client", None)
+        """Close the connections, where any were opened."""
+        self._connection.close()
 
     def __repr__(self) -> str:
         return f"CohereEmbedder({self._settings.model!r})"
 
     def _request(self, texts: list[str], kind: EmbeddingKind) -> EmbedByTypeResponse:
-        client = self._client
-        import httpx
-        from cohere.core.api_error import ApiError
-
         options: dict[str, Any] = {}
         if self._settings.request_dimensions == "ask":
             options["output_dimension"] = self._settings.dimensions
-        try:
-            return client.embed(
+        return self._connection.call(
+            lambda client: client.embed(
                 model=self._settings.model,
                 texts=texts,
                 input_type=_INPUT_TYPES[kind],
@@ -95,41 +95,4 @@ class CohereEmbedder:
                 truncate="NONE",  # A text that does not fit is refused, not cut.
                 **options,
             )
-        except ApiError as error:
-            raise self._status_error(error) from error
-        except (httpx.HTTPError, ValueError) as error:
-            # Cohere's SDK lets transport errors and damaged bodies through as they are.
-            raise transport_error(self._asked, error) from error
-
-    def _status_error(self, error: ApiError) -> WellreadError:
-        body = error.body
-        message = body.get("message", "") if isinstance(body, dict) else str(body or "")
-        return FailedRequest(
-            asked=self._asked,
-            status=error.status_code or 500,
-            message=str(message),
-            retry_after_seconds=retry_after_seconds(error.headers),
-        ).as_error()
-
-    @cached_property
-    def _client(self) -> ClientV2:
-        try:
-            from cohere import ClientV2
-        except ImportError as error:
-            raise SettingsError(
-                self._asked, found="package cohere is not installed", remedy="Install wellread-airflow[cohere]."
-            ) from error
-        return ClientV2(
-            api_key=self._key(),
-            base_url=str(self._settings.base_url).rstrip("/") if self._settings.base_url is not None else None,
-            max_retries=0,  # One retry layer, ours.
-            timeout=self._settings.timeout_seconds,
         )
-
-    def _key(self) -> str:
-        if self._settings.api_key is not None:
-            return self._settings.api_key.get_secret_value()
-        key = os.environ.get("CO_API_KEY", "")
-        if not key:
-            raise SettingsError(self._asked, found="no key", remedy="Set CO_API_KEY.")
-        return key

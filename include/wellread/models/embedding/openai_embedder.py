@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wellread.errors import SettingsError, TransientError, WellreadError
+from wellread.models.credentials import provider_key
 from wellread.models.embedding.tokenization import load_tokenizer, token_ids
 from wellread.models.embedding.vectors import unit_vectors
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult
@@ -151,9 +152,7 @@ class OpenAIEmbedder:
         )
 
     def _key(self) -> str:
-        if self._settings.api_key is not None:
-            return self._settings.api_key.get_secret_value()
-        key = os.environ.get("OPENAI_API_KEY", "")
+        key = provider_key(self._settings.api_key, variable="OPENAI_API_KEY", asked=self._asked)
         if not key and self._settings.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
             raise SettingsError(
                 self._asked, found="no key", remedy="Set OPENAI_API_KEY, or the base_url of a server without keys."
