@@ -22,6 +22,7 @@ from wellread.server.temporary import local_weaviate
 from wellread.sources.s3_client import build_s3_client
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
 from wellread.testing.postgres_server import postgres_server
+from wellread.testing.redis_server import redis_server
 from wellread.testing.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, s3_server
 
 KEPT = {"WELLREAD_CORPORA", "WELLREAD_FAIL_ON_MISSING_SERVER"}
@@ -173,6 +174,13 @@ def postgres_url() -> Iterator[str]:
     """The SQLAlchemy URL of a real, empty Postgres that lives as long as this test process."""
     with contextlib.ExitStack() as stack:
         yield _of_server(stack, "postgres", postgres_server())
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a real, empty Redis that lives as long as this test process."""
+    with contextlib.ExitStack() as stack:
+        yield _of_server(stack, "redis", redis_server())
 
 
 @pytest.fixture(scope="session")
