@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 # Cohere sends a message and no code (docs.cohere.com/reference/errors), so the message has to be read.
 _TOO_MUCH_ASKED = re.compile(r"max[ _]tokens must")
 _TOO_LONG = re.compile(r"too many tokens", re.IGNORECASE)
-_OPTION = re.compile(r"\b(temperature|seed|response_format|json_schema|model|thinking)\b")
+_OPTION = re.compile(r"\b(max_tokens|temperature|seed|response_format|json_schema|model|thinking)\b")
 _OUT_OF_CALLS = re.compile(r"/ ?month|per month|monthly", re.IGNORECASE)
 
 
@@ -68,8 +68,8 @@ class CohereConnection:
             failure = self._failure(error)
             # The provider's words may quote the key: they must not follow as the cause in a traceback.
             raise failure from (None if isinstance(failure, AuthenticationError) else error)
-        except (httpx.HTTPError, ValueError) as error:
-            # Cohere's SDK lets transport errors and damaged bodies through as they are.
+        except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
+            # Cohere's SDK lets transport errors through as they are, and stumbles over JSON of another shape.
             raise transport_error(self._asked, error) from error
 
     def close(self) -> None:

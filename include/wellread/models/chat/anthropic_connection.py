@@ -33,8 +33,8 @@ _STATUS_BY_TYPE = {
 # A 400 has one type for everything that may be wrong with a request, so its message has to be read.
 _UNPAID = re.compile(r"credit balance is too low|usage limits", re.IGNORECASE)
 _TOO_LONG = re.compile(r"prompt is too long|exceed context limit|exceeds? the (available )?context", re.IGNORECASE)
-_PARAMETER = re.compile(r"^([a-z_]+)[.:]")
-"""``temperature: range: 0..1``, ``output_config.format.schema: ...``, ``messages.0.content: ...``."""
+_OPTION = re.compile(r"(temperature|max_tokens|model|output_config|tools|tool_choice|thinking)\b")
+"""``temperature: range: 0..1``, ``output_config.format.schema: ...``; ``messages.0.content: ...`` is none."""
 
 
 class AnthropicConnection:
@@ -116,14 +116,14 @@ def anthropic_error(
     *, asked: str, kind: str, message: str, status: int | None = None, wait_seconds: float | None = None
 ) -> WellreadError:
     """The error of a refused request, or of one request of a batch, which has a type but no status."""
-    parameter = _PARAMETER.match(message)
+    option = _OPTION.match(message)
     code = "too_long" if _TOO_LONG.search(message) else kind
     return FailedRequest(
         asked=asked,
         status=status or _STATUS_BY_TYPE.get(kind, 500),
         message=message,
         code="billing_error" if _UNPAID.search(message) else code,
-        param=parameter[1] if parameter is not None else "",
+        param=option[1] if option is not None else "",
         stage="answer",
         retry_after_seconds=wait_seconds,
     ).as_error()
