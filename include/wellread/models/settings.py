@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from wellread.retries import RetrySettings
 
 EmbedderProvider = Literal["local", "openai", "cohere"]
+LocalModelName = Literal["all-MiniLM-L6-v2", "multilingual-e5-small"]
 Pooling = Literal["mean", "cls"]
 
 
@@ -20,10 +21,16 @@ class _Frozen(BaseModel):
 class LocalModelSettings(_Frozen):
     """An embedder that runs in this process, by onnxruntime."""
 
+    model: LocalModelName = Field(
+        default="all-MiniLM-L6-v2",
+        description="A model from its pinned package. all-MiniLM-L6-v2 is for English. multilingual-e5-small reads "
+        "about 100 languages and finds a text by a question in another one, at a third of the speed; it needs "
+        "`make multilingual` once, and wants retrieval.alpha_ratio 0.75 (docs/how-to/languages.md).",
+    )
     folder: Path | None = Field(
         default=None,
         description="A sentence-transformers style folder with model.onnx (or onnx/model.onnx), tokenizer.json "
-        "and config.json. None: all-MiniLM-L6-v2 from its pinned package.",
+        "and config.json, instead of `model`.",
     )
     cache_folder: Path | None = Field(
         default=None, description="Where the built graph is kept. None: the user's cache folder."
@@ -48,13 +55,28 @@ class LocalModelSettings(_Frozen):
     max_input_tokens: int | None = Field(
         default=None,
         ge=8,
-        description="Tokens of one input, special ones included. None: as the folder declares; the default: 256.",
+        description="Tokens of one input, special ones included. None: as the folder declares, or the model's own: "
+        "256 in English, 512 multilingual.",
     )
     pooling: Pooling | None = Field(
         default=None, description="How token vectors become one. None: what the folder declares, else mean."
     )
-    document_prefix: str = Field(default="", description="Put before documents; e5 wants 'passage: '.")
-    query_prefix: str = Field(default="", description="Put before queries; e5 wants 'query: '.")
+    document_prefix: str | None = Field(
+        default=None,
+        description="Put before documents. None: what the pinned model was trained with ('passage: ' for "
+        "multilingual-e5-small), nothing for a folder.",
+    )
+    query_prefix: str | None = Field(
+        default=None,
+        description="Put before queries. None: what the pinned model was trained with ('query: ' for "
+        "multilingual-e5-small), nothing for a folder.",
+    )
+
+    @model_validator(mode="after")
+    def _one_model(self) -> LocalModelSettings:
+        if self.folder is not None and self.model != type(self).model_fields["model"].default:
+            raise ValueError("model and folder name two models: set one of them")
+        return self
 
 
 class OpenAIModelSettings(_Frozen):

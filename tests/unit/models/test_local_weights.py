@@ -13,19 +13,14 @@ import pytest
 
 from wellread.errors import ModelMismatchError, SettingsError
 from wellread.models.embedding.local_onnx import LocalEmbedder
-from wellread.models.embedding.local_weights import (
-    PINNED_SHA256,
-    WEIGHTS_SHA256,
-    find_local_model,
-    package_folder,
-    verify_files,
-)
+from wellread.models.embedding.local_weights import find_local_model
+from wellread.models.embedding.pinned_models import ENGLISH, package_folder, verify_files
 from wellread.models.embedding.self_check import CANARY_COSINE, canary_check, self_test
 from wellread.models.prepare import prepare_local_model
 from wellread.models.settings import LocalModelSettings
 
 try:
-    PACKAGE = package_folder()
+    PACKAGE = package_folder(ENGLISH)
 except SettingsError as missing:
     pytest.skip(f"the weights package is not installed: {missing}", allow_module_level=True)
 
@@ -51,28 +46,28 @@ def folder(built: LocalModelSettings, tmp_path: Path) -> Path:
 
 
 def test_a_changed_byte_in_the_package_is_refused(tmp_path: Path) -> None:
-    for name in PINNED_SHA256:
+    for name in ENGLISH.files:
         shutil.copyfile(PACKAGE / name, tmp_path / name)
-    verify_files(tmp_path, PINNED_SHA256)
+    verify_files(tmp_path, ENGLISH)
     with (tmp_path / "model.safetensors").open("r+b") as stream:
         stream.seek(50_000_000)
         stream.write(b"\x00\x01")
-    with pytest.raises(SettingsError, match=WEIGHTS_SHA256):
-        verify_files(tmp_path, PINNED_SHA256)
+    with pytest.raises(SettingsError, match=ENGLISH.revision):
+        verify_files(tmp_path, ENGLISH)
 
 
 def test_a_missing_file_of_the_package_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no file"):
-        verify_files(tmp_path, PINNED_SHA256)
+        verify_files(tmp_path, ENGLISH)
 
 
 def test_the_default_model_says_who_it_is(built: LocalModelSettings) -> None:
     embedder = LocalEmbedder(built)
     identity = embedder.identity
-    assert (identity.provider, identity.model, identity.revision) == ("local", "all-MiniLM-L6-v2", WEIGHTS_SHA256)
+    assert (identity.provider, identity.model, identity.revision) == ("local", "all-MiniLM-L6-v2", ENGLISH.revision)
     assert (identity.dimensions, identity.max_input_tokens, identity.pooling) == (384, 256, "mean")
     assert embedder.limits.tokens_per_text == 254
-    assert self_test(embedder) > 0.99999
+    assert self_test(embedder, model=ENGLISH.name) > 0.99999
 
 
 def test_a_built_graph_is_used_again(built: LocalModelSettings) -> None:
@@ -180,7 +175,7 @@ def test_the_canary_passes_for_the_same_model_and_sings_for_another(built: Local
 def test_the_self_test_refuses_another_model(folder: Path) -> None:
     prefixed = LocalEmbedder(LocalModelSettings(folder=folder, document_prefix="query: "))
     with pytest.raises(ModelMismatchError, match="stored vectors"):
-        self_test(prefixed)
+        self_test(prefixed, model=ENGLISH.name)
 
 
 def test_the_embedder_works_in_a_forked_child_and_in_its_parent(built: LocalModelSettings) -> None:

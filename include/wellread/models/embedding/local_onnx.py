@@ -70,14 +70,14 @@ class LocalEmbedder:
     @cached_property
     def identity(self) -> ModelIdentity:
         """Everything the vectors depend on; the revision is the hash of the weights."""
-        files, settings = self._files, self._settings
+        files = self._files
         return ModelIdentity(
             provider="local",
             model=files.name,
             revision=files.revision,
             dimensions=self._dimensions,
-            document_prefix=settings.document_prefix,
-            query_prefix=settings.query_prefix,
+            document_prefix=files.document_prefix,
+            query_prefix=files.query_prefix,
             max_input_tokens=files.max_input_tokens,
             pooling=files.pooling,
         )
@@ -85,7 +85,7 @@ class LocalEmbedder:
     @cached_property
     def limits(self) -> EmbedderLimits:
         """A text may have as many tokens as fit beside the special ones and the longer prefix."""
-        prefixes = (self._settings.document_prefix, self._settings.query_prefix)
+        prefixes = (self._files.document_prefix, self._files.query_prefix)
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         tokens = self._files.max_input_tokens - special - max(map(self.count_tokens, prefixes))
         count = self._settings.request_texts_count
@@ -101,7 +101,7 @@ class LocalEmbedder:
         Raises:
             DocumentError: An input is empty, too long, or holds what is no Unicode (lone surrogates).
         """
-        prefix = self._settings.document_prefix if kind == "document" else self._settings.query_prefix
+        prefix = self._files.document_prefix if kind == "document" else self._files.query_prefix
         if not texts:
             return EmbeddingResult(np.zeros((0, self._dimensions), dtype=np.float32), 0, 0)
         rows = token_ids(self._tokenizer, [self._checked(text, prefix) for text in texts], special_tokens=True)

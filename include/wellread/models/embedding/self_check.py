@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from wellread.errors import ModelMismatchError
+from wellread.models.embedding.pinned_models import pinned_model
 from wellread.models.embedding.vectors import cosine
 from wellread.models.protocol import Embedder, Vectors
-
-REFERENCE_FILE = Path(__file__).with_name("reference_vectors.json")
-"""Texts with the default model's vectors, computed in float64 by an independent implementation."""
+from wellread.models.settings import LocalModelName
 
 SELF_TEST_COSINE = 0.9999
 """float32 stays above 0.999999; int8 weights already fall to 0.994."""
@@ -24,33 +23,39 @@ CANARY_COSINE = 0.999
 """Hosted models answer the same text with cosines above 0.9999 from day to day; another model does not."""
 
 
-def reference_vectors() -> dict[str, npt.NDArray[np.float64]]:
+def reference_file(model: LocalModelName) -> Path:
+    """Texts with the vectors that ``model`` gives them as documents, computed in float64 by independent means."""
+    return Path(__file__).with_name(f"reference_vectors_{model}.json")
+
+
+def reference_vectors(model: LocalModelName) -> dict[str, npt.NDArray[np.float64]]:
     """The stored texts and their vectors, in the file's order."""
-    rows = json.loads(REFERENCE_FILE.read_text(encoding="utf-8"))
+    rows = json.loads(reference_file(model).read_text(encoding="utf-8"))
     return {row["text"]: np.array(row["vector"], dtype=np.float64) for row in rows}
 
 
-def write_reference_vectors(vectors: Mapping[str, npt.NDArray[np.float64]]) -> None:
+def write_reference_vectors(model: LocalModelName, vectors: Mapping[str, npt.NDArray[np.float64]]) -> None:
     """Replace the stored file. Used by the test that computes the vectors, not at run time."""
     rows = [{"text": text, "vector": [round(float(x), 8) for x in vector]} for text, vector in vectors.items()]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    REFERENCE_FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    reference_file(model).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
-def self_test(embedder: Embedder) -> float:
-    """The smallest cosine between the default model's stored vectors and those of ``embedder``.
+def self_test(embedder: Embedder, *, model: LocalModelName) -> float:
+    """The smallest cosine between the stored vectors of ``model`` and those of ``embedder``.
 
     Raises:
         ModelMismatchError: It is below ``SELF_TEST_COSINE``: wrong weights, graph or tokenizer.
     """
-    stored = reference_vectors()
+    stored = reference_vectors(model)
     result = embedder.embed(list(stored), kind="document")
     cosines = [cosine(one, other) for one, other in zip(stored.values(), result.vectors, strict=True)]
     if min(cosines) < SELF_TEST_COSINE:
         raise ModelMismatchError(
-            f"the stored vectors of {embedder.identity.model}",
+            f"the stored vectors of {model}",
             found=f"a cosine of {min(cosines):.6f} where {SELF_TEST_COSINE} is the least",
-            remedy="Delete the model's cache folder and run `make setup` again; if it stays, report it.",
+            remedy=f"Delete the model's cache folder and run `{pinned_model(model).make_target}` again; if it "
+            "stays, report it.",
         )
     return min(cosines)
 
