@@ -10,8 +10,8 @@ from pydantic import HttpUrl, SecretStr
 from wellread.errors import SettingsError
 from wellread.models.embedding.cohere_embedder import CohereEmbedder
 from wellread.models.embedding.local_onnx import LocalEmbedder
-from wellread.models.embedding.local_weights import package_folder
 from wellread.models.embedding.openai_embedder import OpenAIEmbedder
+from wellread.models.embedding.pinned_models import ENGLISH, package_folder
 from wellread.models.protocol import Embedder
 from wellread.models.settings import CohereModelSettings, OpenAIModelSettings
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
@@ -53,7 +53,7 @@ def cohere_embedder(server: EmbeddingServer) -> Iterator[CohereEmbedder]:
 @pytest.fixture
 def local_embedder() -> LocalEmbedder:
     try:
-        package_folder()
+        package_folder(ENGLISH)
     except SettingsError as missing:
         pytest.skip(f"the weights package is not installed: {missing}")
     return LocalEmbedder()
