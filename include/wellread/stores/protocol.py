@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from wellread.documents import Acl, ChunkObject, VersionObject
+from wellread.filters import Equals, Filter, all_of
 from wellread.snapshots import Head, Projection, Snapshot
 
 ObjectKind = Literal["chunks", "versions"]
@@ -53,6 +54,17 @@ class Scope:
     """Only these documents, where given."""
     source_ids: tuple[str, ...] = ()
     field_equals: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """Short for ``Equals`` of each."""
+    filter: Filter | None = None
+    """Chunks must pass it as well: it is joined to the rest by *and*, so whatever stands in it can only narrow."""
+
+    def narrowed(self, *conditions: Filter | None) -> Scope:
+        """The scope with further conditions; ``None`` among them is none."""
+        return replace(self, filter=all_of(self.filter, *conditions))
+
+    def condition(self) -> Filter | None:
+        """``filter`` and ``field_equals`` as one condition."""
+        return all_of(self.filter, *(Equals(name, value) for name, value in sorted(self.field_equals.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +188,12 @@ class VectorStore(Protocol):
         limit: int,
         properties: Sequence[str] = ("title^2", "opening"),
     ) -> list[VersionHit]:
-        """Visible documents by keyword search over title, opening and natural key."""
+        """Visible documents by keyword search over title, opening and natural key.
+
+        Version objects know neither declared fields nor a chunk's language: of the scope's filter only what they
+        can tell is applied here and in :meth:`fetch_versions`. No document that has a passing chunk is left out;
+        whether one has, :meth:`search` says.
+        """
 
     def fetch_versions(
         self, head: Head, snapshot: Snapshot, scope: Scope, doc_ids: Sequence[uuid.UUID]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wellread.snapshots import OPEN, Head, Snapshot
 from wellread.stores.protocol import Scope
-from wellread.stores.weaviate_objects import field_token, printable
+from wellread.stores.weaviate_objects import printable
 
 if TYPE_CHECKING:
     from weaviate.collections.classes.filters import _Filters as Filters
@@ -35,7 +35,7 @@ def visible(snapshot: Snapshot) -> list[Filters]:
 
 
 def in_scope(scope: Scope) -> list[Filters]:
-    """What a reader may see at all."""
+    """What a reader may see at all, but for the scope's filter: :mod:`wellread.stores.weaviate_conditions`."""
     from weaviate.classes.query import Filter
 
     terms = [Filter.by_property("tenant").equal(printable(scope.tenant))]
@@ -47,8 +47,6 @@ def in_scope(scope: Scope) -> list[Filters]:
     if scope.source_ids:
         sources = [printable(source_id) for source_id in scope.source_ids]
         terms.append(Filter.by_property("source_id").contains_any(sources))
-    for name, value in sorted(scope.field_equals.items()):
-        terms.append(Filter.by_property("fields").contains_any([field_token(name, value)]))
     return terms
 
 
@@ -66,7 +64,7 @@ def not_denied(head: Head) -> list[Filters]:
 
 
 def readable(head: Head, snapshot: Snapshot, scope: Scope, *more: Filters) -> Filters:
-    """The one filter of every read: visible, in scope, not denied, and what the call adds."""
+    """The one filter of every read: visible, in scope, not denied, and ``more``: the scope's condition, a key."""
     from weaviate.classes.query import Filter
 
     return Filter.all_of([*visible(snapshot), *in_scope(scope), *not_denied(head), *more])

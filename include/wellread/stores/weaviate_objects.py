@@ -210,14 +210,15 @@ def version_from(found: Object[Any, Any]) -> VersionObject:
         opening=values["opening"],
         metadata=body["metadata"],
         version_hash=values["version_hash"],
-        modified_at=_moment(values["modified_at"]),
-        ingested_at=_moment(values["ingested_at"]),
+        modified_at=moment_of(values["modified_at"]),
+        ingested_at=moment_of(values["ingested_at"]),
         placements=placements_from(values["placements"] or ()),
         payload_hash=values["payload_hash"],
     )
 
 
-def _moment(value: datetime | str) -> datetime:
+def moment_of(value: datetime | str) -> datetime:
+    """A stored date, which the client gives as a moment or as ISO 8601."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 

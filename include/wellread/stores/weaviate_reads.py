@@ -188,15 +188,16 @@ def fetch_visible(
     snapshot: Snapshot,
     scope: Scope,
     *,
+    narrower: Sequence[Filters],
     key_property: str,
     keys: Sequence[uuid.UUID],
     properties: Sequence[str],
 ) -> Iterator[Object[Any, Any]]:
-    """Visible objects by key, in calls that the transport can carry."""
+    """Visible objects by key, in calls that the transport can carry. ``narrower`` is the scope's condition."""
 
     def ask(part: Sequence[uuid.UUID]) -> list[Object[Any, Any]]:
         reply = collection.query.fetch_objects(
-            filters=readable(head, snapshot, scope, any_uuid(key_property, part)),
+            filters=readable(head, snapshot, scope, *narrower, any_uuid(key_property, part)),
             limit=ANSWER_LIMIT,
             return_properties=list(properties),
         )

@@ -20,8 +20,10 @@ from wellread.stores.weaviate_audits import (
     iterate_stored,
     revision_objects,
 )
+from wellread.stores.weaviate_conditions import condition_filter
 from wellread.stores.weaviate_connection import open_client
 from wellread.stores.weaviate_errors import translated
+from wellread.stores.weaviate_facts import Remembered, StoredFacts
 from wellread.stores.weaviate_filters import readable
 from wellread.stores.weaviate_heads import read_newest_head, write_head_row
 from wellread.stores.weaviate_objects import (
@@ -60,6 +62,7 @@ from wellread.stores.weaviate_writes import (
 if TYPE_CHECKING:
     from weaviate import WeaviateClient
     from weaviate.collections import Collection
+    from weaviate.collections.classes.filters import _Filters as Filters
 
 _KINDS: tuple[ObjectKind, ...] = ("chunks", "versions")
 
@@ -70,6 +73,7 @@ class WeaviateStore:
     def __init__(self, client: WeaviateClient, settings: StoreSettings) -> None:
         self._client = client
         self._settings = settings
+        self._remembered = Remembered()
 
     @classmethod
     def connect(cls, settings: StoreSettings) -> Self:
@@ -214,7 +218,8 @@ class WeaviateStore:
         if call is None or limit < 1:
             return []
         chunks = self._collection(head.projection, "chunks")
-        return search_chunks(chunks, readable(head, snapshot, scope), call, limit)
+        filters = readable(head, snapshot, scope, *self._narrower(head, snapshot, scope, "chunks"))
+        return search_chunks(chunks, filters, call, limit)
 
     def search_versions(
         self,
@@ -229,7 +234,7 @@ class WeaviateStore:
         """Visible documents by keyword search over title, opening and natural key (``natural_key_words``)."""
         return search_version_objects(
             self._collection(head.projection, "versions"),
-            readable(head, snapshot, scope),
+            readable(head, snapshot, scope, *self._narrower(head, snapshot, scope, "versions")),
             query=query,
             limit=limit,
             properties=properties,
@@ -244,6 +249,7 @@ class WeaviateStore:
             head,
             snapshot,
             scope,
+            narrower=self._narrower(head, snapshot, scope, "versions"),
             key_property="doc_id",
             keys=doc_ids,
             properties=READ_VERSION_PROPERTIES,
@@ -259,6 +265,7 @@ class WeaviateStore:
             head,
             snapshot,
             scope,
+            narrower=self._narrower(head, snapshot, scope, "chunks"),
             key_property="chunk_key",
             keys=chunk_keys,
             properties=HIT_PROPERTIES,
@@ -269,6 +276,22 @@ class WeaviateStore:
     # -- inside ---------------------------------------------------------------------------------------
     def _collection(self, projection: Projection, kind: ObjectKind) -> Collection[Any, Any]:
         return self._client.collections.get(physical_name(projection, kind))
+
+    def _narrower(self, head: Head, snapshot: Snapshot, scope: Scope, kind: ObjectKind) -> list[Filters]:
+        """The scope's condition as terms to be joined by *and*."""
+        condition = scope.condition()
+        if condition is None:
+            return []
+        facts = StoredFacts(
+            chunks=self._collection(head.projection, "chunks"),
+            versions=self._collection(head.projection, "versions"),
+            head=head,
+            snapshot=snapshot,
+            tenant=scope.tenant,
+            remembered=self._remembered,
+        )
+        found = condition_filter(condition, kind, facts)
+        return [] if found is None else [found]
 
     def _patch(
         self,
