@@ -141,7 +141,7 @@ def test_another_process_reads_the_meter_and_sets_the_behaviour_over_http(server
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_it_runs_from_a_shell_and_ends_when_told(ending: signal.Signals) -> None:
     """Also as a background job of a shell, which ignores interrupts."""
-    command = [sys.executable, "-m", "wellread.testing.embedding_server", "--dimensions", "8"]
+    command = [sys.executable, "-m", "wellread.testing.provider_server", "--dimensions", "8"]
     ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -152,7 +152,7 @@ def test_it_runs_from_a_shell_and_ends_when_told(ending: signal.Signals) -> None
         url = process.stdout.readline().strip()
         status, answer = call(f"{url}/embeddings", {"model": "any", "input": "x"})
         assert (status, len(answer["data"][0]["embedding"])) == (200, 8)
-        assert call(f"{url}/models")[1]["data"][0]["id"] == "testing-embedder"
+        assert call(f"{url}/models")[1]["data"][0]["id"] == "testing-model"
         process.send_signal(ending)
         try:
             assert process.wait(timeout=30) == 0

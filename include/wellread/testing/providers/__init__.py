@@ -1,0 +1,1 @@
+"""One loopback server that speaks the protocols of several model providers. See ``provider_server``."""
