@@ -89,6 +89,8 @@ class AnthropicBatches:
 
     def results(self, batch_id: str) -> Iterator[BatchItem]:
         """Every result of an ended batch, streamed. See ``ChatBatches``."""
+        if self.progress(batch_id).state != "ended":
+            raise TransientError(self._asked, found=f"batch {batch_id} has not ended", remedy="Ask again later.")
         # Bodies are wanted as they were sent: the lines are read here, not by the SDK.
         opened = self._connection.call(
             lambda client: client.messages.batches.with_streaming_response.results(batch_id)

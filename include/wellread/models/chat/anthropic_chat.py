@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wellread.errors import SettingsError
 from wellread.models.chat.anthropic_batches import AnthropicBatches
@@ -81,10 +81,12 @@ class AnthropicChat:
     def ask(self, request: ChatRequest) -> RawReply:
         """One request; see ``ChatModel``."""
         refuse_bad_text(request, asked=self._asked)
-        parameters = message_parameters(request, settings=self._settings, asked=self._asked)
+        options = message_parameters(request, settings=self._settings, asked=self._asked)
+        required: dict[str, Any] = {name: options.pop(name) for name in ("model", "messages", "max_tokens")}
 
         def create(client: Anthropic) -> RawReply:
-            response = client.messages.with_raw_response.create(**parameters)
+            # As the protocol spells them: the SDK's own signature lacks what newer models dropped (temperature).
+            response = client.messages.with_raw_response.create(**required, extra_body=options)
             return RawReply(response.read(), reported=anthropic_limits(response.headers))
 
         reply = self._connection.call(create)

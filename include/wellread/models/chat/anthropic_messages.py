@@ -104,18 +104,21 @@ def read_message(body: bytes, *, asked: str) -> ChatReply:
     finish = _FINISHES.get(str(message.get("stop_reason")))
     if finish is None:
         raise malformed(asked, f"the stop reason {str(message.get('stop_reason'))[:40]}")
-    if not isinstance(message.get("content"), list):
+    text = _text(message.get("content"))
+    if text is None and finish == "stop":
         raise malformed(asked, "no content")
-    text = ""
-    for block in items(message["content"]):
-        if block.get("type") == "text":
-            text += str(block.get("text") or "")
-        elif block.get("type") == "tool_use":
-            text = canonical_json(block.get("input"))
-            break
-    return ChatReply(
-        text=text, finish=finish, usage=_usage(mapping(message.get("usage"))), model=str(message.get("model") or "")
-    )
+    usage = _usage(mapping(message.get("usage")))
+    return ChatReply(text=text or "", finish=finish, usage=usage, model=str(message.get("model") or ""))
+
+
+def _text(content: object) -> str | None:
+    """The input of the forced tool, else the text blocks as one; ``None`` where there is neither."""
+    blocks = items(content)
+    for block in blocks:
+        if block.get("type") == "tool_use":
+            return canonical_json(block.get("input"))
+    texts = [str(block.get("text") or "") for block in blocks if block.get("type") == "text"]
+    return "".join(texts) if texts else None
 
 
 def _usage(usage: Mapping[str, object]) -> ChatUsage:

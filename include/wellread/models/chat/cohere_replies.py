@@ -38,6 +38,8 @@ def read_cohere_reply(body: bytes, *, model: str, asked: str) -> ChatReply:
     if not isinstance(message, Mapping):
         raise malformed(asked, "no message")
     text, starts = _text(message.get("content"))
+    if not starts and finish == "stop":
+        raise malformed(asked, "no content")
     return ChatReply(
         text=text,
         finish=finish,
