@@ -14,10 +14,12 @@ LEARNED_SECONDS = 60.0
 """A limit that a response told counts so long: an account that was raised is not held down for ever."""
 MARGIN_SECONDS = 0.002
 """Added to every wait, so that clocks and rounding do not make a caller come a moment too early."""
-TURN_SECONDS = 1.0
-"""How long the others wait for a request whose turn it is and that does not come."""
-TURN_POLL_SECONDS = 0.02
-"""How often they look again meanwhile."""
+LATE_SECONDS = 1.0
+"""A request that waits and does not ask again in time, and so long after it, loses its place."""
+QUEUE_POLL_SECONDS = 0.02
+"""How soon those behind the first that waits look again, at the least."""
+LONGEST_QUEUE = 64
+"""Places. Who finds none waits too, without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ class Pace:
     measured_at: float = 0.0
     """When the levels were what they say."""
     paused_until: float = 0.0
-    turn_tokens: int = 0
-    """The size of the request that comes next. Without turns, small requests would keep a large one waiting."""
-    turn_until: float = 0.0
+    waiting: tuple[tuple[int, float], ...] = ()
+    """Requests that were refused, first come first: the tokens that one is recognised by, when its place is lost.
+
+    Nobody may take what the first one waits for: small requests would keep a large one waiting for ever.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +85,28 @@ def take(
     """One request of ``tokens`` tokens under the configured rates: the state after it, and 0.0 where it is granted.
 
     Else the seconds after which to ask again, and a state in which nothing was taken. A request larger than the
-    token bucket is granted when the bucket is empty. A request that was refused for its tokens has the next turn,
-    for a moment: it is recognised by its size.
+    token bucket is granted when nothing is left in it of others.
     """
-    configured = replace(
-        pace,
-        requests=replace(pace.requests, per_minute=requests_per_minute),
-        tokens=replace(pace.tokens, per_minute=tokens_per_minute),
-        burst_seconds=burst_seconds,
+    found = drained(
+        replace(
+            pace,
+            requests=replace(pace.requests, per_minute=requests_per_minute),
+            tokens=replace(pace.tokens, per_minute=tokens_per_minute),
+            burst_seconds=burst_seconds,
+            waiting=tuple(place for place in pace.waiting if now < place[1]),
+        ),
+        now=now,
     )
-    found = drained(configured, now=now)
     if now < found.paused_until:
         return pace, found.paused_until - now + MARGIN_SECONDS
-    for_tokens = _wait_seconds(found.tokens, tokens, burst_seconds, now)
-    wait = max(for_tokens, _wait_seconds(found.requests, 1, burst_seconds, now))
-    if now < found.turn_until and found.turn_tokens != tokens:
-        due = found.turn_until - TURN_SECONDS - now
-        return pace, max(wait, due, TURN_POLL_SECONDS) + MARGIN_SECONDS
-    if for_tokens > 0:
-        pace = replace(pace, turn_tokens=tokens, turn_until=now + wait + TURN_SECONDS)
+    in_line = _wait_in_line_seconds(found, tokens, now)
+    wait = max(in_line, _wait_seconds(found.requests, 1, burst_seconds, now))
     if wait > 0:
-        return pace, wait + MARGIN_SECONDS
+        return (_with_place(found, tokens, now + wait) if in_line > 0 else pace), wait + MARGIN_SECONDS
     requests = replace(found.requests, level=found.requests.level + 1)
     taken = replace(found.tokens, level=found.tokens.level + tokens)
-    return replace(found, requests=requests, tokens=taken, turn_until=0.0), 0.0
+    waiting = tuple(place for place in found.waiting if place[0] != tokens)
+    return replace(found, requests=requests, tokens=taken, waiting=waiting), 0.0
 
 
 def settled(pace: Pace, *, reserved_tokens: int, used_tokens: int, now: float) -> Pace:
@@ -159,6 +161,26 @@ def _wait_seconds(bucket: Bucket, amount: int, burst_seconds: float, now: float)
         return 0.0
     room = max(0.0, capacity_of(per_minute, burst_seconds) - amount)
     return max(0.0, bucket.level - room) * 60 / per_minute
+
+
+def _wait_in_line_seconds(pace: Pace, tokens: int, now: float) -> float:
+    """Until there is room for so many tokens; for who is not the first that waits, until it is worth asking."""
+    wait = _wait_seconds(pace.tokens, tokens, pace.burst_seconds, now)
+    first = pace.waiting[0][0] if pace.waiting else tokens
+    per_minute = rate_of(pace.tokens, now=now)
+    if first == tokens or per_minute is None:
+        return wait
+    if pace.tokens.level + first + tokens <= capacity_of(per_minute, pace.burst_seconds):
+        return wait
+    return max(wait, _wait_seconds(pace.tokens, first, pace.burst_seconds, now), QUEUE_POLL_SECONDS)
+
+
+def _with_place(pace: Pace, tokens: int, due: float) -> Pace:
+    until = due + LATE_SECONDS
+    if any(size == tokens for size, _ in pace.waiting):
+        kept = ((size, until if size == tokens else end) for size, end in pace.waiting)
+        return replace(pace, waiting=tuple(kept))
+    return replace(pace, waiting=(*pace.waiting, (tokens, until))[:LONGEST_QUEUE])
 
 
 def _informed_bucket(bucket: Bucket, told: Told, burst_seconds: float, now: float) -> Bucket:

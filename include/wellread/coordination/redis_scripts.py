@@ -13,11 +13,12 @@ _KEPT_SECONDS = 7 * 86_400
 
 _CONSTANTS = f"""
 local LEARNED, MARGIN = {pacing.LEARNED_SECONDS}, {pacing.MARGIN_SECONDS}
-local TURN, TURN_POLL, KEPT = {pacing.TURN_SECONDS}, {pacing.TURN_POLL_SECONDS}, {_KEPT_SECONDS}
+local LATE, POLL, LONGEST = {pacing.LATE_SECONDS}, {pacing.QUEUE_POLL_SECONDS}, {pacing.LONGEST_QUEUE}
+local KEPT = {_KEPT_SECONDS}
 local FIELDS = {{
   'requests_per_minute', 'requests_level', 'requests_learned_per_minute', 'requests_learned_until',
   'tokens_per_minute', 'tokens_level', 'tokens_learned_per_minute', 'tokens_learned_until',
-  'burst_seconds', 'measured_at', 'paused_until', 'turn_tokens', 'turn_until'
+  'burst_seconds', 'measured_at', 'paused_until'
 }}
 """
 _STATE = """
@@ -27,9 +28,10 @@ local pace = {}
 local stored = redis.call('HMGET', KEYS[1], unpack(FIELDS))
 for i, name in ipairs(FIELDS) do pace[name] = tonumber(stored[i] or 0) end
 if pace.burst_seconds == 0 then pace.burst_seconds = 1 end
+local waiting = cjson.decode(redis.call('HGET', KEYS[1], 'waiting') or '[]')
 
 local function save()
-  local fields = {}
+  local fields = {'waiting', cjson.encode(waiting)}
   for _, name in ipairs(FIELDS) do
     fields[#fields + 1] = name
     fields[#fields + 1] = string.format('%.17g', pace[name])
@@ -75,20 +77,30 @@ local function refused(wait) return string.format('%.17g', wait + MARGIN) end
 
 if now < pace.paused_until then return refused(pace.paused_until - now) end
 drain()
-local for_tokens = wait_for('tokens', tokens)
-local wait = math.max(for_tokens, wait_for('requests', 1))
-if now < pace.turn_until and pace.turn_tokens ~= tokens then
-  return refused(math.max(wait, pace.turn_until - TURN - now, TURN_POLL))
+local queue, mine = {}, nil
+for _, place in ipairs(waiting) do
+  if now < place[2] then
+    queue[#queue + 1] = place
+    if place[1] == tokens then mine = #queue end
+  end
 end
-if for_tokens > 0 then
-  pace.turn_tokens, pace.turn_until = tokens, now + wait + TURN
+waiting = queue
+
+local in_line = wait_for('tokens', tokens)
+local first, rate = queue[1] and queue[1][1] or tokens, rate_of('tokens')
+if first ~= tokens and rate > 0 and pace.tokens_level + first + tokens > capacity_of(rate) then
+  in_line = math.max(in_line, wait_for('tokens', first), POLL)
 end
+local wait = math.max(in_line, wait_for('requests', 1))
 if wait > 0 then
-  save()
+  if in_line > 0 and (mine or #queue < LONGEST) then
+    queue[mine or #queue + 1] = {tokens, now + wait + LATE}
+    save()
+  end
   return refused(wait)
 end
 pace.requests_level, pace.tokens_level = pace.requests_level + 1, pace.tokens_level + tokens
-pace.turn_until = 0
+if mine then table.remove(queue, mine) end
 save()
 return '0'
 """

@@ -104,10 +104,10 @@ def _locked(tx: Transaction, key: str) -> pacing.Pace:
     return pacing.Pace(
         _bucket(row, "requests"),
         _bucket(row, "tokens"),
-        **{
-            name: row[name]
-            for name in ("burst_seconds", "measured_at", "paused_until", "turn_tokens", "turn_until")
-        },
+        burst_seconds=row["burst_seconds"],
+        measured_at=row["measured_at"],
+        paused_until=row["paused_until"],
+        waiting=tuple((tokens, until) for tokens, until in row["waiting"]),
     )
 
 
@@ -125,8 +125,7 @@ def _columns(pace: pacing.Pace) -> dict[str, Any]:
         "burst_seconds": pace.burst_seconds,
         "measured_at": pace.measured_at,
         "paused_until": pace.paused_until,
-        "turn_tokens": pace.turn_tokens,
-        "turn_until": pace.turn_until,
+        "waiting": pace.waiting,
     }
     for name, bucket in (("requests", pace.requests), ("tokens", pace.tokens)):
         columns |= {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Table
+from sqlalchemy import JSON, BigInteger, Column, Float, Table
 
 from wellread.ledger.columns import Key, Moment
 from wellread.ledger.schema import metadata
@@ -22,8 +22,7 @@ rate_limits = Table(
     Column("burst_seconds", Float(53), nullable=False),
     Column("measured_at", Moment, nullable=False, comment="When the levels were what they say."),
     Column("paused_until", Moment, nullable=False),
-    Column("turn_tokens", BigInteger, nullable=False, comment="Size of the request that comes next."),
-    Column("turn_until", Moment, nullable=False),
+    Column("waiting", JSON, nullable=False, comment="Tokens of refused requests, and when each place is lost."),
     comment="What all workers know of the rate to one account; see wellread.pacing.",
 )
 

@@ -30,8 +30,9 @@ def upgrade() -> None:
         sa.Column("burst_seconds", DOUBLE, nullable=False),
         sa.Column("measured_at", DOUBLE, nullable=False, comment="When the levels were what they say."),
         sa.Column("paused_until", DOUBLE, nullable=False),
-        sa.Column("turn_tokens", sa.BigInteger(), nullable=False, comment="Size of the request that comes next."),
-        sa.Column("turn_until", DOUBLE, nullable=False),
+        sa.Column(
+            "waiting", sa.JSON(), nullable=False, comment="Tokens of refused requests, and when each place is lost."
+        ),
         sa.PrimaryKeyConstraint("key"),
         comment="What all workers know of the rate to one account; see wellread.pacing.",
     )
