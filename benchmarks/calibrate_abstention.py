@@ -2,9 +2,10 @@
 
 Ingests the two sets whose questions are marked as answerable or not, through the ordinary rooms into a real
 Weaviate, retrieves and assesses every question, and writes the calibration that the package carries. The same
-documents, questions and model give the same file. Usage::
+documents, questions and model give the same file. A profile has a calibration of its own, because cosines of
+different models are not alike. Usage::
 
-    python benchmarks/calibrate_abstention.py --corpora FOLDER [--home FOLDER]
+    python benchmarks/calibrate_abstention.py --corpora FOLDER [--profile multilingual] [--home FOLDER]
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quality import CachedWorkspace
+from quality import PROFILES, CachedWorkspace, profile_settings
 from quality_sets import QualitySet, prepare
 
 import wellread.answering.extractive
@@ -61,7 +62,8 @@ def main() -> None:
     options = _options()
     home = options.home or Path(tempfile.mkdtemp(prefix="wellread-calibration-"))
     found: dict[tuple[str, Half], list[Labelled]] = {}
-    opened = CachedWorkspace.open({"home": home / "wellread"})
+    settings = profile_settings(options.profile, threads_count=options.threads)
+    opened = CachedWorkspace.open({"home": home / f"wellread-{options.profile}", **settings})
     assert isinstance(opened, CachedWorkspace)
     opened.vectors = options.vectors or home / "vectors.sqlite"
     with opened as workspace:
@@ -72,16 +74,21 @@ def main() -> None:
             for half in ("dev", "test"):
                 found[name, half] = _labelled(workspace, collection, chosen.half(half))
     fitted = _fit([row for name in SETS for row in found[name, "dev"]], model)
-    options.out.write_text(json.dumps(fitted.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+    out = options.out or PACKAGED.with_name(
+        f"calibration_{'default' if options.profile == 'english' else model}.json"
+    )
+    out.write_text(json.dumps(fitted.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
     _print(fitted, found)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path, required=True, help="the folder of public document sets")
+    parser.add_argument("--profile", choices=PROFILES, default="english")
+    parser.add_argument("--threads", type=int, help="threads of the embedder; else all cores")
     parser.add_argument("--home", type=Path, help="kept between runs; else a new temporary folder")
     parser.add_argument("--vectors", type=Path, help="file of cached vectors; else in the home")
-    parser.add_argument("--out", type=Path, default=PACKAGED, help="where the calibration is written")
+    parser.add_argument("--out", type=Path, help="where it is written; else into the package")
     return parser.parse_args()
 
 
