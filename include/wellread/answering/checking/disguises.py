@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from wellread.answering.checking.normalising import INVISIBLE, NormalisedText, normalise
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{12,}")
-_HEX = re.compile(r"[0-9A-Fa-f]+\Z")
+_HEX = re.compile(r"[0-9A-Fa-f]{12,}")
 _LEAST_CANARY_CHARS = 6
 
 Span = tuple[int, int]
@@ -110,7 +110,7 @@ def _decodings(encoded: str) -> Iterator[str]:
         part = alphabet[shift:]
         part += "A" * (-len(part) % 4)
         yield _squashed(base64.b64decode(part).decode("latin-1")).text
-    if _HEX.match(encoded):
+    for match in _HEX.finditer(encoded):
         for shift in range(2):
-            part = encoded[shift:]
+            part = match.group()[shift:]
             yield _squashed(bytes.fromhex(part[: len(part) // 2 * 2]).decode("latin-1")).text

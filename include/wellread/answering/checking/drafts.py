@@ -111,18 +111,13 @@ def _judge(
     )
     quoted = [citation.quote for citation in citations if citation.match != "failed"]
     cited = [passages[index].text for (index, _), citation in pairs if citation.match != "failed"]
-    leaks = _leaks(claim, quoted, cited, guard, is_quote=is_quote) if guard is not None else ()
+    leaks = _leaks(claim, quoted, cited, guard) if guard is not None else ()
     return _Judged(claim, is_quote or _parts_of(draft.text) <= _parts_of("\n".join(quoted)), leaks)
 
 
-def _leaks(
-    claim: Claim, quoted: Sequence[str], cited: Sequence[str], guard: LeakGuard, *, is_quote: bool
-) -> tuple[LeakKind, ...]:
-    """What leaks in anything of the claim that a reader sees.
-
-    A located quote may hold the links that its passage holds, and so may a claim that is nothing but such a quote.
-    """
-    evidence = [*quoted, *cited] if is_quote or guard.settings.url_evidence == "passages" else list(quoted)
+def _leaks(claim: Claim, quoted: Sequence[str], cited: Sequence[str], guard: LeakGuard) -> tuple[LeakKind, ...]:
+    """What leaks in anything of the claim that a reader sees. A located quote may hold the links that it holds."""
+    evidence = [*quoted, *(cited if guard.settings.url_evidence == "passages" else ())]
     shown = [claim.text, *(citation.quote for citation in claim.citations)]
     return tuple(dict.fromkeys(leak.kind for text in shown for leak in guard.leaks(text, evidence=evidence)))
 

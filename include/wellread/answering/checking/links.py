@@ -28,7 +28,7 @@ _EDGE = rf"(?<![{_ALNUM}@._-])"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?<![A-Za-z0-9])[a-z][a-z0-9+*.-]{{1,15}}[ ]?(?:\[:\]|:)[ ]?(?://|\\\\){_REST}+",
+        rf"(?<![A-Za-z0-9])[a-z][a-z0-9+*.-]{{1,15}}(?:\[:\]|:)(?://|\\\\){_REST}+",
         r"(?<![A-Za-z0-9])(?:javascript|vbscript|blob|magnet|callto|skype):[^\s]+",
         rf"(?<![A-Za-z0-9])mailto:{_REST}+",
         r"(?<![A-Za-z0-9])(?:tel|sms):\+?[0-9][0-9().-]{2,}",

@@ -83,8 +83,8 @@ def _is_luhn(digits: str) -> bool:
 
 def _is_card(digits: str) -> bool:
     """A number of one of the large schemes (ISO/IEC 7812)."""
-    scheme = re.match(r"4|5[1-5]|2[2-7]|3[47]|3[068]|6011|65|35", digits)
-    return 13 <= len(digits) <= 19 and scheme is not None and len(set(digits)) > 2 and _is_luhn(digits)
+    scheme = r"4(?:.{12}|.{15}|.{18})|(?:5[1-5]|2[2-7]|35|65).{14}|6011.{12}|3[47].{13}|3[068].{12}"
+    return re.fullmatch(scheme, digits) is not None and len(set(digits)) > 1 and _is_luhn(digits)
 
 
 def _ip_length(found: str) -> int:
@@ -183,7 +183,10 @@ _FORMS = (
     _Form("ip", re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]*\d)[0-9A-Fa-f:]{6,39}(?![\w:])", re.ASCII), _ip_length),
     _Form(
         "phone",
-        re.compile(r"(?<![\w+.-])(?:\+|00(?=[1-9]\d))\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?![\w-])", re.ASCII),
+        re.compile(
+            r"(?<![\w+.-])(?<!\d )(?:\+|00(?=[1-9]\d))\d{1,3}(?:[ ./-]{0,2}(?:\(\d{1,5}\)|\d{1,5})){2,6}(?![\w-])",
+            re.ASCII,
+        ),
         _phone_length,
     ),
     _form("phone", r"(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}", _phone_length),
