@@ -10,7 +10,8 @@ and fails or lies on demand, so a deployment can be tested end to end without a 
 
 ``provider_process`` is the same server in a process of its own, for tests that need all of this process's time or
 that end it. Another process can drive either over HTTP: ``GET /control/meter``, ``/control/requests``,
-``/control/admissions``; ``POST /control/behaviour`` (the JSON of ``Behaviour``), ``/control/reset``.
+``/control/admissions``; ``POST /control/behaviour`` (the JSON of ``Behaviour``), ``/control/finish_batches``,
+``/control/reset``.
 From a shell: ``python -m wellread.testing.provider_server``.
 """
 
@@ -114,8 +115,12 @@ class ProviderServer:
         """From now on: suffer ``faults`` in order; ``rest`` are the other fields of ``Behaviour``."""
         self._control("POST", "behaviour", Behaviour(faults=faults, **rest).model_dump_json())
 
+    def finish_batches(self) -> None:
+        """Let every batch that runs end now."""
+        self._control("POST", "finish_batches")
+
     def reset(self) -> None:
-        """Count from zero and behave well."""
+        """Count from zero, forget every request and batch, and behave well."""
         self._control("POST", "reset")
 
     def _control(self, method: str, what: str, body: str = "") -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,33 +18,51 @@ PREFIX = "/control/"
 def control(provider: Provider, request: HttpRequest) -> HttpResponse:
     """Answer a request below ``/control``."""
     asked = f"{request.method} {request.path.removeprefix(PREFIX)}"
-    if asked == "GET meter":
-        return _json(provider.meter.meter().model_dump())
-    if asked == "GET requests":
-        return _json([one.model_dump() for one in provider.log.requests()])
-    if asked == "GET admissions":
-        return _json([[one.at_seconds, one.key, one.tokens] for one in provider.limiter.admissions()])
-    if asked == "POST behaviour":
-        return _behave(provider, request.body)
-    if asked == "POST reset":
-        _reset(provider)
-        return _json({})
-    return _json({"error": {"message": f"nothing at {request.path}"}}, status=404)
-
-
-def _behave(provider: Provider, body: bytes) -> HttpResponse:
+    action = _ACTIONS.get(asked)
+    if action is None:
+        return _json({"error": {"message": f"nothing at {request.path}"}}, status=404)
     try:
-        provider.plan.behave(Behaviour.model_validate_json(body))
+        return _json(action(provider, request.body))
     except ValidationError as error:
         return _json({"error": {"message": str(error)}}, status=400)
-    return _json({})
 
 
-def _reset(provider: Provider) -> None:
-    provider.plan.behave(Behaviour())
-    provider.meter.reset()
-    provider.limiter.reset()
-    provider.log.clear()
+def _meter(provider: Provider, _body: bytes) -> Any:
+    provider.settle_batches()
+    return provider.meter.meter().model_dump()
+
+
+def _requests(provider: Provider, _body: bytes) -> Any:
+    return [one.model_dump() for one in provider.log.requests()]
+
+
+def _admissions(provider: Provider, _body: bytes) -> Any:
+    return [[one.at_seconds, one.key, one.tokens] for one in provider.limiter.admissions()]
+
+
+def _behave(provider: Provider, body: bytes) -> Any:
+    provider.plan.behave(Behaviour.model_validate_json(body))
+    return {}
+
+
+def _finish_batches(provider: Provider, _body: bytes) -> Any:
+    provider.finish_batches()
+    return {}
+
+
+def _reset(provider: Provider, _body: bytes) -> Any:
+    provider.reset()
+    return {}
+
+
+_ACTIONS: Mapping[str, Callable[[Provider, bytes], Any]] = {
+    "GET meter": _meter,
+    "GET requests": _requests,
+    "GET admissions": _admissions,
+    "POST behaviour": _behave,
+    "POST finish_batches": _finish_batches,
+    "POST reset": _reset,
+}
 
 
 def _json(value: Any, *, status: int = 200) -> HttpResponse:

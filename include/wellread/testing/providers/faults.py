@@ -162,6 +162,11 @@ class FaultPlan:
             planned = self._behaviour.batch_faults
         return {f.kind: f.lines for f in planned if f.skip <= number < f.skip + f.times}
 
+    def mode_of(self, body: bytes) -> Mode:
+        """How a body is answered, for the lines of a batch."""
+        with self._lock:
+            return self._mode(body)
+
     def _fitting_fault(self, path: str, body: bytes, *, is_post: bool) -> Fault | None:
         for index, (fault, spellings) in enumerate(self._fitting):
             if fault.path not in path or not (is_post or fault.path) or not _holds(body, spellings):

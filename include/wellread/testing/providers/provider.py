@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from wellread.testing.providers.faults import Fault, FaultPlan, Treatment
+from wellread.testing.providers.batch_runs import BatchRuns
+from wellread.testing.providers.faults import Behaviour, Fault, FaultPlan, Treatment
 from wellread.testing.providers.http_plumbing import HttpRequest, HttpResponse
 from wellread.testing.providers.limits import RateLimiter, Verdict, limit_headers
 from wellread.testing.providers.meter import MeterState
@@ -75,10 +76,33 @@ class Provider:
         self.limiter = RateLimiter(options.limits)
         self.log = RequestLog(options.kept_requests)
         self._find: FindRoute = lambda _method, _path: None
+        self.openai_batches = BatchRuns("batch_", self.meter, self.plan, enqueued_tokens=options.enqueued_tokens)
+        self.anthropic_batches = BatchRuns(
+            "msgbatch_", self.meter, self.plan, enqueued_tokens=options.enqueued_tokens
+        )
 
     def route_by(self, find: FindRoute) -> None:
         """Set the table of routes, which is made of functions that need this object."""
         self._find = lru_cache(maxsize=4096)(find)
+
+    def settle_batches(self) -> None:
+        """Compute, and so bill, the batches whose time has come."""
+        self.openai_batches.settle()
+        self.anthropic_batches.settle()
+
+    def finish_batches(self) -> None:
+        """Compute all batches that run, now."""
+        self.openai_batches.finish()
+        self.anthropic_batches.finish()
+
+    def reset(self) -> None:
+        """Count from zero, forget every request and batch, and behave well. Files are kept."""
+        self.plan.behave(Behaviour())
+        self.meter.reset()
+        self.limiter.reset()
+        self.log.clear()
+        self.openai_batches.clear()
+        self.anthropic_batches.clear()
 
     def respond(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""

@@ -6,14 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from wellread.testing.providers.anthropic_batches import AnthropicBatches
 from wellread.testing.providers.anthropic_wire import count_message_tokens, prepare_messages
 from wellread.testing.providers.cohere_wire import prepare_cohere_chat, prepare_rerank
 from wellread.testing.providers.embeddings import prepare_cohere_embed, prepare_openai_embeddings
+from wellread.testing.providers.openai_batches import OpenAIBatches
+from wellread.testing.providers.openai_files import Files
 from wellread.testing.providers.openai_wire import prepare_chat, prepare_responses
 from wellread.testing.providers.provider import Answer, Exchange, FindRoute, Provider, Route
 from wellread.testing.providers.replicate_wire import Predictions, prepare_prediction
 from wellread.testing.providers.work import Scene
 
+_ID = r"(?P<id>[^/]+)"
 _Row = tuple[str, str, Route]
 """Method, pattern of the end of the path, and who answers."""
 
@@ -55,7 +59,15 @@ def _anthropic_rows(provider: Provider) -> Sequence[_Row]:
         scene = Scene(provider.options, exchange.treatment.behaviour)
         return Answer(count_message_tokens(exchange.json(), scene))
 
-    return (("POST", "v1/messages/count_tokens", Route("anthropic", serve=count)),)
+    batches = AnthropicBatches(provider, provider.anthropic_batches)
+    return (
+        ("POST", "v1/messages/count_tokens", Route("anthropic", serve=count)),
+        ("POST", "v1/messages/batches", Route("anthropic", serve=batches.create)),
+        ("GET", "v1/messages/batches", Route("anthropic", serve=batches.show_all)),
+        ("GET", f"v1/messages/batches/{_ID}", Route("anthropic", serve=batches.show)),
+        ("GET", f"v1/messages/batches/{_ID}/results", Route("anthropic", serve=batches.results)),
+        ("POST", f"v1/messages/batches/{_ID}/cancel", Route("anthropic", serve=batches.cancel)),
+    )
 
 
 def _replicate_rows() -> Sequence[_Row]:
@@ -74,7 +86,7 @@ def _replicate_rows() -> Sequence[_Row]:
     create = Route("replicate", prepare=prepare_prediction, finish=keep)
     return (
         ("POST", r"v1/(?:models/(?P<model>[^/]+/[^/]+)/)?predictions", create),
-        ("GET", r"v1/predictions/(?P<id>[^/]+)", Route("replicate", serve=get)),
+        ("GET", f"v1/predictions/{_ID}", Route("replicate", serve=get)),
     )
 
 
@@ -83,4 +95,17 @@ def _openai_rows(provider: Provider) -> Sequence[_Row]:
         model = {"id": provider.options.model, "object": "model", "created": 0, "owned_by": "testing"}
         return Answer({"object": "list", "data": [model]})
 
-    return (("GET", "models", Route("openai", serve=models)),)
+    files = Files()
+    batches = OpenAIBatches(provider, provider.openai_batches, files)
+    return (
+        ("GET", "models", Route("openai", serve=models)),
+        ("POST", "files", Route("openai", serve=files.upload)),
+        ("GET", "files", Route("openai", serve=files.show_all)),
+        ("GET", f"files/{_ID}", Route("openai", serve=files.show)),
+        ("GET", f"files/{_ID}/content", Route("openai", serve=files.content)),
+        ("DELETE", f"files/{_ID}", Route("openai", serve=files.delete)),
+        ("POST", "batches", Route("openai", serve=batches.create)),
+        ("GET", "batches", Route("openai", serve=batches.show_all)),
+        ("GET", f"batches/{_ID}", Route("openai", serve=batches.show)),
+        ("POST", f"batches/{_ID}/cancel", Route("openai", serve=batches.cancel)),
+    )
