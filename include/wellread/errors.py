@@ -6,11 +6,15 @@ The tree::
     ├── TransientError            a retry can help; may name the time to wait
     │   ├── RateLimitedError      a provider asked us to slow down
     │   ├── WriteUnknownError     a write was cut off: it may or may not have happened
-    │   └── LeaseHeldError        another run is working on this source
+    │   ├── ResponseUnknownError  a paid request was cut off: it may or may not be billed
+    │   ├── BudgetDeferredError   nothing is left to spend today; there will be again
+    │   ├── LeaseHeldError        another run is working on this source
+    │   └── StaleIndexError       the index is not yet as fresh as was asked for
     ├── DocumentError             one document's fault: quarantine it, go on with the others
     │   └── UnsupportedTypeError  not broken, only of a type that nobody asked for
     ├── PolicyError               a rule stopped the work and a person may release it
-    │   └── QualityError          the run's documents look wrong as a whole
+    │   ├── QualityError          the run's documents look wrong as a whole
+    │   └── BudgetExhaustedError  what may be spent is spent
     └── SystemicError             every document would fail: stop at once
         ├── SettingsError         a setting is unknown, missing or contradicts another
         ├── SourceUnavailableError   the folder or bucket cannot be listed
@@ -99,8 +103,20 @@ class WriteUnknownError(TransientError):
     """A write was cut off. Its ids must be deleted before they are written again."""
 
 
+class ResponseUnknownError(TransientError):
+    """A request to a model was cut off after it was sent: it may have been computed, and billed."""
+
+
+class BudgetDeferredError(TransientError):
+    """The budget of the day is spent; ``retry_after_seconds`` says when the next one begins."""
+
+
 class LeaseHeldError(TransientError):
     """Another run holds the lease of this source."""
+
+
+class StaleIndexError(TransientError):
+    """The index has not reached the time or revision that was asked for; an ingest may bring it there."""
 
 
 class DocumentError(WellreadError):
@@ -129,6 +145,10 @@ class PolicyError(WellreadError):
 
 class QualityError(PolicyError):
     """A quality rule blocked the run before anything was paid."""
+
+
+class BudgetExhaustedError(PolicyError):
+    """What may be spent is spent."""
 
 
 class SystemicError(WellreadError):

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wellread.answering.extractive.assessment import Assessor
 from wellread.answering.extractive.calibration import load_calibration
 from wellread.answering.extractive.maker import ExtractiveAnswerer
-from wellread.answering.jobs.execution import NOTHING_WITHDRAWN, AskWithdrawn, RowExecutor, Withdrawn
+from wellread.answering.jobs.planning import Retrieve, estimate_plan, load_plan, plan_job, store_plan
+from wellread.answering.jobs.reporting import JobReport
+from wellread.answering.jobs.rows import NOTHING_WITHDRAWN, AskWithdrawn, RowBuilder, Withdrawn
 from wellread.answering.jobs.running import (
-    JobReport,
+    JobPending,
     Progress,
-    Retrieve,
+    Resources,
+    Sending,
+    advance_job,
     execute_job,
     finish_job,
-    plan_job,
-    store_plan,
 )
+from wellread.answering.jobs.single import answer_once
+from wellread.answering.jobs.spending import Estimate
 from wellread.answering.protocol import AnswerMaker, JobLedger
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore
+from wellread.coordination.protocol import RateLimiter, ResponseCache
 from wellread.errors import DocumentError
 from wellread.models.protocol import Embedder
 from wellread.questions import AnswerRow, Question
+from wellread.retries import RetrySettings
 from wellread.retrieval.results import RetrievalResult
 from wellread.retrieval.retriever import Retriever
 from wellread.stores.protocol import Scope
@@ -41,9 +47,18 @@ class Answerer:
     collection: str = "Documents"
     tenant: str = "default"
     withdrawn: AskWithdrawn = lambda: NOTHING_WITHDRAWN
+    fallbacks: tuple[AnswerMaker, ...] = ()
+    degraded: AnswerMaker | None = None
+    limiter: RateLimiter | None = None
+    cache: ResponseCache | None = None
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    price_source: str | None = None
+    """Where the price comes from, for estimates."""
+    reuse: bool = True
+    """Whether responses that other jobs paid for may answer again."""
 
     def ask(self, question: str, *, question_id: str = "question") -> AnswerRow:
-        """The answer to one question, or why there is none. Nothing is stored.
+        """The answer to one question, or why there is none. Nothing is stored, no budget is kept.
 
         Raises ``WellreadError`` where the store, the model or the settings do not work.
         """
@@ -54,15 +69,8 @@ class Answerer:
             collection=self.collection,
             tenant=self.tenant,
         )
-        row = plan.rows[0]
-        executor = RowExecutor(plan, self.maker, self.settings, self.threshold_ratio)
-        if row.request is None:
-            return executor.unanswerable(row)
-        request = executor.allowed(row.request, self.withdrawn())
-        confidence, abstained = executor.gated(row, request)
-        if abstained is not None:
-            return abstained
-        return executor.read(row, request, self.maker.respond(request), confidence=confidence)
+        builder = RowBuilder(plan, self.maker, self.settings, self.threshold_ratio)
+        return answer_once(builder, plan.rows[0], withdrawn=self.withdrawn(), retry=self.retry)
 
     def plan(self, questions: Sequence[Question], *, artifacts: ArtifactStore) -> str:
         """Retrieve for all questions under one snapshot, freeze it, and return the plan's reference."""
@@ -71,6 +79,28 @@ class Answerer:
         )
         return store_plan(plan, artifacts)
 
+    def estimate(
+        self,
+        plan_reference: str,
+        *,
+        ledger: JobLedger,
+        artifacts: ArtifactStore,
+        mean_output_tokens: float | None = None,
+        sending: Sending = "direct",
+    ) -> Estimate:
+        """What executing a plan would send and cost; nothing is spent."""
+        plan = load_plan(plan_reference, artifacts)
+        keys = [row.request_key for row in plan.rows]
+        return estimate_plan(
+            plan,
+            maker=self.maker,
+            threshold_ratio=self.threshold_ratio,
+            known=ledger.find_responses(tenant=self.tenant, request_keys=keys),
+            mean_output_tokens=mean_output_tokens,
+            price_source=self.price_source,
+            is_batch=sending == "batch",
+        )
+
     def execute(
         self,
         plan_reference: str,
@@ -78,24 +108,58 @@ class Answerer:
         ledger: JobLedger,
         artifacts: ArtifactStore,
         owner: str,
+        sending: Sending = "direct",
         on_progress: Progress = lambda _done, _total: None,
     ) -> JobReport:
         """Bring every row of a plan to a final state; call it again after a crash and it goes on."""
         return execute_job(
             plan_reference,
-            maker=self.maker,
-            ledger=ledger,
-            artifacts=artifacts,
+            self._resources(ledger, artifacts),
             settings=self.settings,
             threshold_ratio=self.threshold_ratio,
             owner=owner,
-            withdrawn=self.withdrawn,
+            sending=sending,
+            on_progress=on_progress,
+        )
+
+    def advance(
+        self,
+        plan_reference: str,
+        *,
+        ledger: JobLedger,
+        artifacts: ArtifactStore,
+        owner: str,
+        sending: Sending = "direct",
+        on_progress: Progress = lambda _done, _total: None,
+    ) -> JobReport | JobPending:
+        """The same, but where a provider's batch is waited for it says how long instead of sleeping."""
+        return advance_job(
+            plan_reference,
+            self._resources(ledger, artifacts),
+            settings=self.settings,
+            threshold_ratio=self.threshold_ratio,
+            owner=owner,
+            sending=sending,
             on_progress=on_progress,
         )
 
     def finish(self, plan_reference: str, *, ledger: JobLedger, artifacts: ArtifactStore) -> tuple[AnswerRow, ...]:
         """One row for each question, in order. Raises ``SystemicError`` where the job is not at its end."""
         return finish_job(plan_reference, ledger=ledger, artifacts=artifacts, withdrawn=self.withdrawn)
+
+    def _resources(self, ledger: JobLedger, artifacts: ArtifactStore) -> Resources:
+        return Resources(
+            ledger,
+            artifacts,
+            self.maker,
+            fallbacks=self.fallbacks,
+            degraded=self.degraded,
+            limiter=self.limiter,
+            cache=self.cache,
+            retry=self.retry,
+            withdrawn=self.withdrawn,
+            reuse=self.reuse,
+        )
 
 
 def retrieve_with(retriever: Retriever, *, collection: str, scope: Scope, passage_count: int = 10) -> Retrieve:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from wellread.answering.checking.leaks import LeakSettings
+from wellread.answering.checking.masking import MaskingSettings
 from wellread.answering.checking.quotes import QuoteSettings
+from wellread.answering.jobs.spending import BudgetSettings
+from wellread.answering.prompting.examples import ExampleChoice
+from wellread.answering.prompting.settings import PackingSettings
 
 QuotePolicy = Literal["drop", "flag", "fail"]
+SendingMode = Literal["direct", "batch", "auto"]
 
 
 class ExtractionSettings(BaseModel):
@@ -63,6 +69,29 @@ class ExtractionSettings(BaseModel):
     )
 
 
+class PromptSettings(BaseModel):
+    """What language models are told, and what they are not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="answer_with_quotes", min_length=1, description="The prompt file, without .md.")
+    folder: Path | None = Field(
+        default=None, description="Where the deployment's own prompts are; a file there wins over the package's."
+    )
+    examples_count: int = Field(default=0, ge=0, le=20, description="Worked examples of the prompt's file to show.")
+    examples_choice: ExampleChoice = Field(
+        default="fixed", description="The first examples of the file, or those most like the question."
+    )
+    packing: PackingSettings = PackingSettings()
+    masking: MaskingSettings = MaskingSettings()
+    fence_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="The secret that marks where passages begin and end. None: one that is made in the home. "
+        "Workers on several machines need the same, or they pay for the same question again.",
+    )
+
+
 class AnsweringSettings(BaseModel):
     """How passages become checked answers."""
 
@@ -76,6 +105,7 @@ class AnsweringSettings(BaseModel):
         description="What becomes of quotes that are not found: `drop` leaves them out, `flag` keeps them and "
         "marks the row, `fail` gives no answer at all.",
     )
+    leaks: LeakSettings = LeakSettings()
     calibration_path: Path | None = Field(
         default=None,
         description="A calibration fitted on the collection's own golden questions; else the one in the package.",
@@ -84,7 +114,24 @@ class AnsweringSettings(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="Below this probability a question is not answered. Without it the calibration's threshold.",
+        description="Below this probability a question is not answered, and nothing is paid. Without it the "
+        "calibration's threshold, and 0.1 for language models, which can say themselves that nothing was found "
+        "(on the development halves it keeps 99 % of the answerable questions).",
+    )
+    prompt: PromptSettings = PromptSettings()
+    budget: BudgetSettings = BudgetSettings()
+    mode: SendingMode = Field(
+        default="direct",
+        description="How requests go to a language model: one by one, in the provider's batches (half the price, "
+        "within a day), or 'auto': in batches where a deadline allows it and enough rows are to be paid.",
+    )
+    batch_least_count: int = Field(default=100, ge=1, description="With 'auto', fewer rows are sent directly.")
+    batch_least_hours: float = Field(
+        default=24.0, ge=0, description="With 'auto', a deadline nearer than this means direct requests."
+    )
+    batch_poll_seconds: float = Field(default=60.0, gt=0, description="How often a provider's batch is looked at.")
+    patience_seconds: float = Field(
+        default=900.0, gt=0, description="So long may a provider refuse everything before the job gives up for now."
     )
     lease_seconds: float = Field(
         default=300.0, gt=0, description="How long a job belongs to a worker that gives no sign of life."

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from wellread.errors import LeaseHeldError, SystemicError
+from wellread.ledger import responses as stored_responses
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Ledger, Transaction
-from wellread.ledger.schema import question_inputs, question_jobs, question_rows
-from wellread.ledger.upserts import insert_missing, replace
-from wellread.questions import JobRow
+from wellread.ledger.question_batches import QuestionBatches
+from wellread.ledger.question_budgets import book_as_spent, free, reserve, settle
+from wellread.ledger.question_schema import question_jobs, question_rows
+from wellread.ledger.upserts import insert_missing
+from wellread.questions import JobRow, Reservation, StoredResponse
 
-_BEFORE = {"reserved": "planned", "sent": "reserved"}
+_SENDABLE = ("planned", "received")
+"""A received row is sent again where its response is repaired, or another model is asked."""
 
 
-class QuestionJobs:
+class QuestionJobs(QuestionBatches):
     """The rows of question jobs in SQL. Every method is one transaction."""
 
     def __init__(self, ledger: Ledger, *, lease_seconds: float = 300.0) -> None:
-        self._ledger = ledger
+        super().__init__(ledger)
         self._lease_seconds = lease_seconds
 
     def open_job(self, job_id: str, *, tenant: str, plan_reference: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -48,21 +52,7 @@ class QuestionJobs:
                 for position, (question_id, request_key) in enumerate(rows)
             ]
             insert_missing(tx, question_rows, planned)
-            self._require_same(tx, job_id, plan_reference, rows)
-
-    def _require_same(
-        self, tx: Transaction, job_id: str, plan_reference: str, rows: Sequence[tuple[str, str]]
-    ) -> None:
-        plan_ref = tx.execute(
-            sa.select(question_jobs.c.plan_ref).where(question_jobs.c.job_id == job_id)
-        ).scalar_one()
-        stored = [(row.question_id, row.request_key) for row in _read(tx, job_id)]
-        if plan_ref != plan_reference or stored != list(rows):
-            raise SystemicError(
-                f"open the question job {job_id}",
-                found="the ledger holds it with another plan or other rows",
-                remedy="A job's id is the hash of its plan: plan the questions again.",
-            )
+            _require_same(tx, job_id, plan_reference, rows)
 
     def claim_job(self, job_id: str, *, owner: str, lease_seconds: float) -> int:
         """Take the job; rows that were in flight go back to planned, those sent marked as maybe billed."""
@@ -73,9 +63,9 @@ class QuestionJobs:
             if row is None:
                 raise _unknown(job_id)
             now = tx.execute(sa.select(epoch_now())).scalar_one()
-            if row.expires_at > now and row.owner not in {owner, None}:
+            if row.expires_at > now and row.owner != owner:
                 raise LeaseHeldError(
-                    f"work on the question job {job_id}",
+                    f"claim the question job {job_id}",
                     found=f"{row.owner} is working on it",
                     remedy="Wait until it ends; if it is dead, its lease runs out by itself.",
                     retry_after_seconds=row.expires_at - now,
@@ -86,77 +76,101 @@ class QuestionJobs:
                 .where(question_jobs.c.job_id == job_id)
                 .values(owner=owner, token=token, expires_at=now + lease_seconds)
             )
-            self._take_back(tx, job_id)
+            _take_back(tx, job_id)
             return token
 
-    def _take_back(self, tx: Transaction, job_id: str) -> None:
-        in_flight = sa.and_(question_rows.c.job_id == job_id, question_rows.c.state == "sent")
-        tx.execute(sa.update(question_rows).where(in_flight).values(state="planned", maybe_billed=True))
-        reserved = sa.and_(question_rows.c.job_id == job_id, question_rows.c.state == "reserved")
-        tx.execute(sa.update(question_rows).where(reserved).values(state="planned"))
+    def renew_job(self, job_id: str, *, token: int) -> None:
+        """A sign of life while nothing else is written."""
+        with self._ledger.transaction() as tx:
+            self._fence(tx, job_id, token)
 
     def read_rows(self, job_id: str) -> Sequence[JobRow]:
         """All rows in the order of their positions; empty for an unknown job."""
         with self._ledger.reading() as reading:
             return _read(reading, job_id)
 
-    def advance_rows(
-        self, job_id: str, *, token: int, question_ids: Sequence[str], state: Literal["reserved", "sent"]
-    ) -> None:
-        """Move rows one state forward; a row in any other state is an error and no row moves."""
-        with self._ledger.transaction() as tx:
-            self._fence(tx, job_id, token)
-            for question_id in question_ids:
-                changed = tx.execute(
-                    sa.update(question_rows)
-                    .where(_row_of(job_id, question_id), question_rows.c.state == _BEFORE[state])
-                    .values(state=state)
-                ).rowcount
-                if changed != 1:
-                    raise SystemicError(
-                        f"move the question {question_id!r} of job {job_id} to {state}",
-                        found=f"it is not {_BEFORE[state]}",
-                        remedy="Claim the job again: another worker or attempt has moved it.",
-                    )
+    def send_rows(
+        self, job_id: str, *, token: int, rows: Sequence[Reservation], budget: Mapping[str, int]
+    ) -> Mapping[str, str]:
+        """Reserve what each row may cost and move it to sent, in one transaction.
 
-    def record_responses(self, job_id: str, *, token: int, references: Mapping[str, str]) -> None:
-        """Sent rows have their raw response stored."""
+        Rows whose reservation does not fit stay as they are: they come back with the budget that is short.
+        """
         with self._ledger.transaction() as tx:
             self._fence(tx, job_id, token)
-            for question_id, reference in references.items():
-                tx.execute(
-                    sa.update(question_rows)
-                    .where(_row_of(job_id, question_id), question_rows.c.state == "sent")
-                    .values(state="received", response_ref=reference)
-                )
+            short = reserve(tx, rows, budget)
+            granted = [row for row in rows if row.question_id not in short]
+            _move(tx, job_id, [row.question_id for row in granted], before=_SENDABLE, state="sent")
+            _note_reservations(tx, job_id, granted, budget)
+            return short
+
+    def record_responses(
+        self, job_id: str, *, token: int, model: str, found: Mapping[str, tuple[str, StoredResponse]]
+    ) -> None:
+        """Sent rows have their raw response stored: by question id the request key and the response.
+
+        Reservations are settled by what the responses cost; an unknown cost counts as reserved.
+        """
+        with self._ledger.transaction() as tx:
+            self._fence(tx, job_id, token)
+            tenant = _tenant(tx, job_id)
+            by_key = {key: response for key, response in found.values() if key}
+            stored_responses.keep_responses(tx, tenant, model, by_key)
+            settle(tx, job_id, {name: response.cost_micro_usd for name, (_, response) in found.items()})
+            _update_rows(
+                tx,
+                job_id,
+                [{"row_id": name, "new_ref": response.reference} for name, (_, response) in found.items()],
+                before=("sent",),
+                values={"state": "received", "response_ref": sa.bindparam("new_ref"), "batch_key": None},
+            )
+
+    def return_rows(self, job_id: str, *, token: int, rows: Mapping[str, bool], was_sent: bool = True) -> None:
+        """Rows without a response go back to planned; ``True``: the request may have been billed all the same."""
+        with self._ledger.transaction() as tx:
+            self._fence(tx, job_id, token)
+            unknown = [name for name, maybe_billed in rows.items() if maybe_billed]
+            book_as_spent(tx, job_id, unknown)
+            free(tx, job_id, [name for name in rows if name not in unknown])
+            _update_rows(
+                tx,
+                job_id,
+                [{"row_id": name} for name in rows],
+                before=("reserved", "sent"),
+                values={
+                    "state": "planned",
+                    "batch_key": None,
+                    "attempts": question_rows.c.attempts - (0 if was_sent else 1),
+                },
+            )
+            _update_rows(tx, job_id, [{"row_id": name} for name in unknown], values={"maybe_billed": True})
 
     def finish_rows(self, job_id: str, *, token: int, finals: Mapping[str, tuple[str, str]]) -> None:
         """Rows end with (status, row as JSON); one that is final keeps what it has."""
         with self._ledger.transaction() as tx:
             self._fence(tx, job_id, token)
-            for question_id, (status, row_json) in finals.items():
-                tx.execute(
-                    sa.update(question_rows)
-                    .where(_row_of(job_id, question_id), question_rows.c.state != "final")
-                    .values(state="final", status=status, row=row_json)
-                )
+            _update_rows(
+                tx,
+                job_id,
+                [
+                    {"row_id": question_id, "new_status": status, "new_row": row_json}
+                    for question_id, (status, row_json) in finals.items()
+                ],
+                before=("planned", "reserved", "sent", "received"),
+                values={
+                    "state": "final",
+                    "status": sa.bindparam("new_status"),
+                    "row": sa.bindparam("new_row"),
+                },
+            )
 
-    def find_responses(self, *, tenant: str, request_keys: Sequence[str]) -> Mapping[str, str]:
+    def find_responses(self, *, tenant: str, request_keys: Sequence[str]) -> Mapping[str, StoredResponse]:
         """Stored responses of any job of this tenant by request key."""
-        found: dict[str, str] = {}
-        with self._ledger.reading() as reading:
-            for start in range(0, len(request_keys), 500):
-                query = (
-                    sa.select(question_rows.c.request_key, question_rows.c.response_ref)
-                    .join(question_jobs, question_jobs.c.job_id == question_rows.c.job_id)
-                    .where(
-                        question_jobs.c.tenant == tenant,
-                        question_rows.c.response_ref.is_not(None),
-                        question_rows.c.request_key.in_(request_keys[start : start + 500]),
-                    )
-                )
-                found.update({row.request_key: row.response_ref for row in reading.execute(query)})
-        return found
+        return stored_responses.find_responses(self._ledger, tenant=tenant, request_keys=request_keys)
+
+    def mean_output_tokens(self, model: str) -> float | None:
+        """What responses of a model have had on average; ``None`` before the first one."""
+        return stored_responses.mean_output_tokens(self._ledger, model=model)
 
     def release_job(self, job_id: str, *, token: int) -> None:
         """Give the lease back; a newer claim makes it a no-op."""
@@ -166,26 +180,6 @@ class QuestionJobs:
                 .where(question_jobs.c.job_id == job_id, question_jobs.c.token == token)
                 .values(expires_at=0.0, owner=None)
             )
-
-    # -- which plan a repeated call goes on with ------------------------------------------------------------
-    def unfinished_plan(self, input_key: str) -> str | None:
-        """The frozen plan of an earlier call with the same input that did not come to its end."""
-        with self._ledger.reading() as reading:
-            query = sa.select(question_inputs.c.plan_ref).where(
-                question_inputs.c.input_key == input_key, question_inputs.c.finished.is_(False)
-            )
-            return reading.execute(query).scalar_one_or_none()
-
-    def remember_plan(self, input_key: str, plan_reference: str, *, finished: bool) -> None:
-        """Note the plan of an input, or that it came to its end."""
-        row = {
-            "input_key": input_key,
-            "plan_ref": plan_reference,
-            "finished": finished,
-            "planned_at": epoch_now(),
-        }
-        with self._ledger.transaction() as tx:
-            replace(tx, question_inputs, [row])
 
     def _fence(self, tx: Transaction, job_id: str, token: int) -> None:
         changed = tx.execute(
@@ -201,8 +195,81 @@ class QuestionJobs:
             )
 
 
-def _row_of(job_id: str, question_id: str) -> sa.ColumnElement[bool]:
-    return sa.and_(question_rows.c.job_id == job_id, question_rows.c.question_id == question_id)
+def _take_back(tx: Transaction, job_id: str) -> None:
+    """Nobody is sending any more. Rows in a provider batch stay: the batch goes on without us."""
+    in_flight = sa.select(question_rows.c.question_id, question_rows.c.state).where(
+        question_rows.c.job_id == job_id,
+        question_rows.c.state.in_(("reserved", "sent")),
+        question_rows.c.batch_key.is_(None),
+    )
+    states = {row.question_id: row.state for row in tx.execute(in_flight)}
+    sent = [name for name, state in states.items() if state == "sent"]
+    book_as_spent(tx, job_id, sent)
+    free(tx, job_id, [name for name in states if name not in sent])
+    _update_rows(tx, job_id, [{"row_id": name} for name in states], values={"state": "planned"})
+    _update_rows(tx, job_id, [{"row_id": name} for name in sent], values={"maybe_billed": True})
+
+
+def _note_reservations(
+    tx: Transaction, job_id: str, rows: Sequence[Reservation], budget: Mapping[str, int]
+) -> None:
+    scopes = sorted(budget)
+    _update_rows(
+        tx,
+        job_id,
+        [{"row_id": row.question_id, "amount": row.amount_micro_usd if scopes else 0} for row in rows],
+        values={
+            "reserved_micro_usd": sa.bindparam("amount"),
+            "reserved_scopes": scopes,
+            "attempts": question_rows.c.attempts + 1,
+        },
+    )
+
+
+def _move(tx: Transaction, job_id: str, names: Sequence[str], *, before: Sequence[str], state: str) -> None:
+    """All of them or none: a row in any other state is a fault of the caller."""
+    changed = _update_rows(tx, job_id, [{"row_id": name} for name in names], before=before, values={"state": state})
+    if changed != len(names):
+        raise SystemicError(
+            f"move {len(names)} rows of the question job {job_id} to {state}",
+            found=f"only {changed} of them are {' or '.join(before)}",
+            remedy="Claim the job again: another worker or attempt has moved them.",
+        )
+
+
+def _update_rows(
+    tx: Transaction,
+    job_id: str,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    values: Mapping[str, object],
+    before: Sequence[str] = (),
+) -> int:
+    """Update rows by ``row_id``, where given only those in one of the states ``before``; how many changed."""
+    if not rows:
+        return 0
+    statement = sa.update(question_rows).where(
+        question_rows.c.job_id == job_id, question_rows.c.question_id == sa.bindparam("row_id")
+    )
+    if before:
+        statement = statement.where(question_rows.c.state.in_(before))
+    statement = statement.values(dict(values))
+    return sum(tx.execute(statement, dict(row)).rowcount for row in rows)
+
+
+def _tenant(tx: Transaction, job_id: str) -> str:
+    return str(tx.execute(sa.select(question_jobs.c.tenant).where(question_jobs.c.job_id == job_id)).scalar_one())
+
+
+def _require_same(tx: Transaction, job_id: str, plan_reference: str, rows: Sequence[tuple[str, str]]) -> None:
+    plan_ref = tx.execute(sa.select(question_jobs.c.plan_ref).where(question_jobs.c.job_id == job_id)).scalar_one()
+    stored = [(row.question_id, row.request_key) for row in _read(tx, job_id)]
+    if plan_ref != plan_reference or stored != list(rows):
+        raise SystemicError(
+            f"open the question job {job_id}",
+            found="the ledger holds it with another plan or other rows",
+            remedy="A job's id is the hash of its plan: plan the questions again.",
+        )
 
 
 def _read(tx: Transaction, job_id: str) -> list[JobRow]:
@@ -219,6 +286,8 @@ def _job_row(row: sa.Row[Any]) -> JobRow:
         response_reference=row.response_ref,
         final_json=row.row,
         maybe_billed=row.maybe_billed,
+        batch_key=row.batch_key,
+        attempts_count=row.attempts,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from wellread.answering.extractive.calibration import Calibration, load_calibration
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.artifacts.s3_bucket import S3Artifacts
@@ -25,6 +27,7 @@ from wellread.parsing.pool import ParserPool
 from wellread.parsing.pool import signature as parse_signature
 from wellread.quality.document_statistics import mark_duplicates
 from wellread.quality.run_assessment import assess_run, raise_if_blocked
+from wellread.retrieval.results import RetrievalFeatures
 from wellread.retrieval.retriever import Retriever
 from wellread.retrieval.words import content_terms
 from wellread.runs import DocumentStatistics, SourceDeclaration
@@ -36,6 +39,7 @@ from wellread.stores.protocol import Scope
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_store import WeaviateStore
 from wellread.telemetry.progress import NoProgress, Progress
+from wellread.workspace.language_models import LanguageModels
 from wellread.workspace.ledger_terms import LedgerTerms
 from wellread.workspace.settings import Settings, load_settings
 
@@ -87,6 +91,10 @@ class Workspace:
         """Close everything that was opened, newest first."""
         while self._to_close:
             self._to_close.pop()()
+
+    def close_later(self, close: Callable[[], None]) -> None:
+        """Close something with the workspace."""
+        self._to_close.append(close)
 
     # -- parts ------------------------------------------------------------------------------------------------
     @cached_property
@@ -220,6 +228,20 @@ class Workspace:
             self.settings.retrieval,
             term_statistics=LedgerTerms(self.ledger).statistics,
         )
+
+    @cached_property
+    def retrieval_calibration(self) -> Calibration | None:
+        """A calibration of the deployment's own that weighs nothing but what retrieval knows for nothing."""
+        path = self.settings.answering.calibration_path
+        calibration = load_calibration(path) if path is not None else None
+        retrieved = {field.name for field in dataclasses.fields(RetrievalFeatures)}
+        is_free = calibration is not None and set(calibration.weights) <= retrieved
+        return calibration if is_free else None
+
+    @cached_property
+    def language_models(self) -> LanguageModels:
+        """Who answers, where a language model does."""
+        return LanguageModels(self)
 
     @cached_property
     def question_jobs(self) -> QuestionJobs:

@@ -28,7 +28,7 @@ def evaluate_collection(
     def answer(question: str, result: RetrievalResult) -> GivenAnswer:
         request = dataclasses.replace(request_of(result), question=question)
         confidence = answerer.maker.confidence(request)
-        draft = answerer.maker.read(request, answerer.maker.respond(request))
+        draft = answerer.maker.read(request, answerer.maker.respond(request).body)
         text = " ".join(claim.text for claim in draft.claims)
         status = "answered" if confidence >= answerer.threshold_ratio and text else "abstained"
         return GivenAnswer(text=text, confidence=confidence, status=status)

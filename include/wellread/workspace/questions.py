@@ -1,18 +1,42 @@
-"""Answering with a workspace: one question, or a file of them that can be interrupted."""
+"""Answering with a workspace: one question, or a file of them that can be interrupted, priced and repeated."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from wellread.answering.answerer import Answerer, extractive_answerer, retrieve_with, withdrawn_by
+from wellread.answering.files.answer_rows import answer_row_as_dict, answer_row_from_dict
 from wellread.answering.jobs.plans import identity_as_dict
-from wellread.answering.jobs.running import JobReport
+from wellread.answering.jobs.reporting import AnswerDiff, JobReport, differences
+from wellread.answering.jobs.running import JobPending, Sending
+from wellread.answering.jobs.spending import Estimate
+from wellread.answering.settings import SendingMode
 from wellread.identities import sha256_json
 from wellread.questions import AnswerRow, Question
 from wellread.stores.protocol import Scope
 from wellread.workspace.composition import Workspace
+
+MODEL_THRESHOLD_RATIO = 0.1
+"""Of language models: they can say themselves that nothing was found, so only the hopeless is not asked. On the
+development halves it keeps 99 % of the answerable questions."""
+_RESULTS = "question-results"
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJob:
+    """A frozen plan, before anything is spent."""
+
+    plan_reference: str
+    input_key: str
+    resumed: bool
+    """Whether it is the plan of an interrupted job, which goes on."""
+    sending: Sending
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +48,8 @@ class BatchResult:
     plan_reference: str
     resumed: bool
     """Whether an interrupted job was continued instead of planned anew."""
+    diff: AnswerDiff | None = None
+    """How it differs from what the job of the same name published last; ``None`` the first time."""
 
 
 def answerer_of(workspace: Workspace, *, collection: str | None = None, scope: Scope | None = None) -> Answerer:
@@ -31,34 +57,61 @@ def answerer_of(workspace: Workspace, *, collection: str | None = None, scope: S
     name = collection or workspace.settings.collection
     allowed = scope or workspace.scope()
     settings = workspace.settings.answering
-    return extractive_answerer(
-        retrieve=retrieve_with(
-            workspace.retriever, collection=name, scope=allowed, passage_count=settings.passage_count
-        ),
-        embedder=workspace.embedder,
+    retrieve = retrieve_with(
+        workspace.retriever, collection=name, scope=allowed, passage_count=settings.passage_count
+    )
+    withdrawn = withdrawn_by(workspace.retriever, collection=name)
+    models = workspace.language_models
+    if not models.is_configured:
+        return extractive_answerer(
+            retrieve=retrieve,
+            embedder=workspace.embedder,
+            settings=settings,
+            collection=name,
+            tenant=allowed.tenant,
+            withdrawn=withdrawn,
+        )
+    threshold = settings.least_confidence_ratio
+    return Answerer(
+        retrieve=retrieve,
+        maker=models.primary,
         settings=settings,
+        threshold_ratio=MODEL_THRESHOLD_RATIO if threshold is None else threshold,
         collection=name,
         tenant=allowed.tenant,
-        withdrawn=withdrawn_by(workspace.retriever, collection=name),
+        withdrawn=withdrawn,
+        fallbacks=models.fallbacks,
+        degraded=models.degraded,
+        limiter=models.limiter,
+        cache=models.cache,
+        retry=workspace.settings.chat.retry,
+        price_source=models.price_source,
+        reuse=workspace.settings.coordination.cache != "off",
     )
 
 
-def ask(workspace: Workspace, question: str, *, collection: str | None = None) -> AnswerRow:
-    """One question, one row."""
-    return answerer_of(workspace, collection=collection).ask(question)
+def ask(workspace: Workspace, question: str, *, collection: str | None = None, owner: str = "ask") -> AnswerRow:
+    """One question, one row. What a language model answered is stored: asked again, it is not paid again."""
+    answerer = answerer_of(workspace, collection=collection)
+    if not workspace.language_models.is_configured:
+        return answerer.ask(question)
+    jobs, artifacts = workspace.question_jobs, workspace.artifacts
+    plan_reference = answerer.plan([Question(id="question", text=question)], artifacts=artifacts)
+    answerer.execute(plan_reference, ledger=jobs, artifacts=artifacts, owner=owner)
+    return answerer.finish(plan_reference, ledger=jobs, artifacts=artifacts)[0]
 
 
-def answer_questions(
+def plan_questions(
     workspace: Workspace,
     questions: Sequence[Question],
     *,
-    owner: str,
     collection: str | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> BatchResult:
-    """Answer all questions. A call that died goes on with its frozen plan when it is repeated.
+    mode: SendingMode | None = None,
+    deadline_at: datetime | None = None,
+) -> PlannedJob:
+    """Freeze the plan of a job, or find the one of an interrupted call, and say what it will cost.
 
-    ``owner`` names this attempt's worker; the same one may take its job again at once.
+    ``deadline_at`` (UTC): when the answers are needed; only ``auto`` looks at it.
     """
     answerer = answerer_of(workspace, collection=collection)
     jobs, artifacts = workspace.question_jobs, workspace.artifacts
@@ -68,12 +121,113 @@ def answer_questions(
     if plan_reference is None or not resumed:
         plan_reference = answerer.plan(questions, artifacts=artifacts)
         jobs.remember_plan(input_key, plan_reference, finished=False)
-    report = answerer.execute(
-        plan_reference, ledger=jobs, artifacts=artifacts, owner=owner, on_progress=on_progress
+
+    def estimated(sending: Sending) -> Estimate:
+        mean = jobs.mean_output_tokens(answerer.maker.identity.model)
+        return answerer.estimate(
+            plan_reference, ledger=jobs, artifacts=artifacts, mean_output_tokens=mean, sending=sending
+        )
+
+    direct = estimated("direct")
+    sending = _sending(workspace, answerer, mode, direct.paid_count, deadline_at)
+    return PlannedJob(
+        plan_reference, input_key, resumed, sending, direct if sending == "direct" else estimated(sending)
     )
-    rows = answerer.finish(plan_reference, ledger=jobs, artifacts=artifacts)
-    jobs.remember_plan(input_key, plan_reference, finished=True)
-    return BatchResult(rows, report, plan_reference, resumed)
+
+
+def _sending(
+    workspace: Workspace,
+    answerer: Answerer,
+    mode: SendingMode | None,
+    paid_count: int,
+    deadline_at: datetime | None,
+) -> Sending:
+    settings = workspace.settings.answering
+    chosen = mode or settings.mode
+    if chosen != "auto":
+        return chosen
+    if answerer.maker.batches is None or deadline_at is None or paid_count < settings.batch_least_count:
+        return "direct"
+    hours = (deadline_at - datetime.now(UTC)).total_seconds() / 3600
+    return "batch" if hours >= settings.batch_least_hours else "direct"
+
+
+def advance_plan(
+    workspace: Workspace,
+    plan_reference: str,
+    *,
+    owner: str,
+    collection: str | None = None,
+    sending: Sending = "direct",
+    on_progress: Advance = lambda _done, _total: None,
+) -> JobReport | JobPending:
+    """One go at a frozen plan: to its end, or until nothing is left but to wait for a provider's batch."""
+    return answerer_of(workspace, collection=collection).advance(
+        plan_reference,
+        ledger=workspace.question_jobs,
+        artifacts=workspace.artifacts,
+        owner=owner,
+        sending=sending,
+        on_progress=on_progress,
+    )
+
+
+def finish_plan(
+    workspace: Workspace,
+    job: PlannedJob,
+    report: JobReport,
+    *,
+    collection: str | None = None,
+    job_name: str | None = None,
+) -> BatchResult:
+    """The rows of a job that is at its end; under a name they are compared with those published last."""
+    answerer = answerer_of(workspace, collection=collection)
+    jobs, artifacts = workspace.question_jobs, workspace.artifacts
+    rows = answerer.finish(job.plan_reference, ledger=jobs, artifacts=artifacts)
+    diff = _published(workspace, job_name, rows) if job_name is not None else None
+    jobs.remember_plan(job.input_key, job.plan_reference, finished=True)
+    return BatchResult(rows, report, job.plan_reference, job.resumed, diff)
+
+
+def _published(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> AnswerDiff | None:
+    jobs, artifacts = workspace.question_jobs, workspace.artifacts
+    before = jobs.last_results(job_name)
+    diff = None
+    if before is not None and artifacts.exists(before):
+        earlier = [answer_row_from_dict(one) for one in json.loads(artifacts.get(before))]
+        diff = differences(earlier, rows)
+    content = json.dumps([answer_row_as_dict(row) for row in rows], ensure_ascii=False)
+    jobs.remember_results(job_name, artifacts.put(_RESULTS, content.encode("utf-8", "surrogatepass")))
+    return diff
+
+
+def answer_questions(
+    workspace: Workspace,
+    questions: Sequence[Question],
+    *,
+    owner: str,
+    collection: str | None = None,
+    mode: SendingMode | None = None,
+    job_name: str | None = None,
+    approve: Callable[[PlannedJob], None] = lambda _job: None,
+    on_progress: Advance = lambda _done, _total: None,
+) -> BatchResult:
+    """Answer all questions. A call that died goes on with its frozen plan when it is repeated.
+
+    ``owner`` names this attempt's worker; the same one may take its job again at once. ``approve`` sees the plan
+    with its price before anything is spent, and raises where it is too much.
+    """
+    job = plan_questions(workspace, questions, collection=collection, mode=mode)
+    approve(job)
+    report = answerer_of(workspace, collection=collection).execute(
+        job.plan_reference,
+        ledger=workspace.question_jobs,
+        artifacts=workspace.artifacts,
+        owner=owner,
+        sending=job.sending,
+        on_progress=on_progress,
+    )
+    return finish_plan(workspace, job, report, collection=collection, job_name=job_name)
 
 
 def _input_key(answerer: Answerer, questions: Sequence[Question]) -> str:
@@ -83,5 +237,6 @@ def _input_key(answerer: Answerer, questions: Sequence[Question]) -> str:
         answerer.tenant,
         identity_as_dict(answerer.maker.identity),
         answerer.threshold_ratio,
+        answerer.maker.prompt[1] if answerer.maker.prompt is not None else None,
     ]
     return sha256_json([asked, how])

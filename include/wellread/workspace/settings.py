@@ -16,9 +16,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from wellread.answering.settings import AnsweringSettings
 from wellread.chunking.settings import ChunkingSettings
 from wellread.cleaning.settings import CleaningSettings
+from wellread.coordination.settings import CoordinationSettings
 from wellread.errors import SettingsError
 from wellread.indexing.settings import IndexingSettings
 from wellread.ledger.settings import LedgerSettings
+from wellread.models.chat.settings import ChatSettings, RerankSettings
 from wellread.models.settings import ModelSettings
 from wellread.parsing.settings import ParsingSettings
 from wellread.quality.settings import QualitySettings
@@ -79,6 +81,9 @@ class Settings(BaseSettings):
     indexing: IndexingSettings = IndexingSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answering: AnsweringSettings = AnsweringSettings()
+    chat: ChatSettings = ChatSettings()
+    rerank: RerankSettings = RerankSettings()
+    coordination: CoordinationSettings = CoordinationSettings()
 
     @classmethod
     def settings_customise_sources(

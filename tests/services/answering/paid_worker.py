@@ -13,8 +13,16 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from wellread.answering.jobs.running import execute_job, plan_job, store_plan
-from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
+from wellread.answering.jobs.planning import plan_job, store_plan
+from wellread.answering.jobs.running import Resources, execute_job
+from wellread.answering.protocol import (
+    AnswerDraft,
+    AnswererIdentity,
+    AnswerRequest,
+    DraftClaim,
+    FreeMaker,
+    Response,
+)
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.documents import Passage
@@ -28,7 +36,7 @@ QUESTION_COUNT = 60
 BILLS = "bills.txt"
 
 
-class BillingMaker:
+class BillingMaker(FreeMaker):
     """Quotes its one passage, takes a moment, and writes every call on a bill before it answers."""
 
     identity = AnswererIdentity("billing", "billing-1", {})
@@ -36,22 +44,19 @@ class BillingMaker:
     def __init__(self, folder: Path) -> None:
         self._bills = folder / BILLS
 
-    def prepare(self, request: AnswerRequest) -> AnswerRequest:
-        return request
-
     def key_material(self, request: AnswerRequest) -> object:
         return request.question
 
     def confidence(self, request: AnswerRequest) -> float:
         return 1.0
 
-    def respond(self, request: AnswerRequest) -> bytes:
+    def respond(self, request: AnswerRequest) -> Response:
         with self._bills.open("a", encoding="utf-8") as bills:
             bills.write(request.question + "\n")
             bills.flush()
             os.fsync(bills.fileno())
         time.sleep(0.02)
-        return json.dumps(request.passages[0].text).encode()
+        return Response(json.dumps(request.passages[0].text).encode())
 
     def read(self, request: AnswerRequest, response: bytes) -> AnswerDraft:
         text = json.loads(response)
@@ -80,9 +85,7 @@ def main(folder: Path, reference: str | None) -> None:
         return
     report = execute_job(
         reference,
-        maker=maker,
-        ledger=QuestionJobs(Ledger.open(f"sqlite:///{folder / 'ledger.db'}")),
-        artifacts=artifacts,
+        Resources(QuestionJobs(Ledger.open(f"sqlite:///{folder / 'ledger.db'}")), artifacts, maker),
         settings=AnsweringSettings(),
         threshold_ratio=0.5,
         owner="worker",

@@ -13,7 +13,7 @@ import pytest
 from wellread.answering.extractive.assessment import Assessor
 from wellread.answering.extractive.calibration import Calibration
 from wellread.answering.extractive.maker import ExtractiveAnswerer
-from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest
+from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, FreeMaker, Response
 from wellread.answering.settings import ExtractionSettings
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.documents import Passage
@@ -100,7 +100,7 @@ def retrieve_from_library(questions: Sequence[str], *, revision: int = 3) -> lis
 
 
 @dataclass
-class MeteredMaker:
+class MeteredMaker(FreeMaker):
     """A paid model as jobs see one: counts its calls and does what a test plans for it."""
 
     on_respond: Callable[[AnswerRequest], bytes]
@@ -112,18 +112,15 @@ class MeteredMaker:
     def identity(self) -> AnswererIdentity:
         return AnswererIdentity("metered", self.model, {"temperature": 0})
 
-    def prepare(self, request: AnswerRequest) -> AnswerRequest:
-        return request
-
     def key_material(self, request: AnswerRequest) -> object:
         return [request.question, [passage.text for passage in request.passages]]
 
     def confidence(self, request: AnswerRequest) -> float:
         return request.features["best_coverage"]
 
-    def respond(self, request: AnswerRequest) -> bytes:
+    def respond(self, request: AnswerRequest) -> Response:
         self.calls.append(request.question)
-        return self.on_respond(request)
+        return Response(self.on_respond(request))
 
     def read(self, request: AnswerRequest, response: bytes) -> AnswerDraft:
         return self.read_with.read(request, response)
@@ -160,7 +157,7 @@ def extractive(assessor: Assessor) -> ExtractiveAnswerer:
 
 @pytest.fixture
 def metered(extractive: ExtractiveAnswerer) -> MeteredMaker:
-    return MeteredMaker(extractive.respond, extractive)
+    return MeteredMaker(lambda request: extractive.respond(request).body, extractive)
 
 
 @pytest.fixture

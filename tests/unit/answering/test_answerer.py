@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wellread.answering.answerer import Answerer, extractive_answerer
-from wellread.answering.jobs.execution import Withdrawn
+from wellread.answering.jobs.rows import Withdrawn
 from wellread.answering.settings import AnsweringSettings
 
 Retrieve = Callable[[Sequence[str]], Any]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from wellread.answering.extractive.maker import ExtractiveAnswerer
-from wellread.answering.jobs.execution import Withdrawn
+from wellread.answering.jobs.planning import load_plan, plan_job, store_plan
 from wellread.answering.jobs.plans import JobPlan
-from wellread.answering.jobs.running import execute_job, finish_job, load_plan, plan_job, store_plan
+from wellread.answering.jobs.rows import Withdrawn
+from wellread.answering.jobs.running import Resources, execute_job, finish_job
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.folder import FolderArtifacts
@@ -36,9 +37,10 @@ def run(ledger: QuestionJobs, artifacts: FolderArtifacts) -> Run:
             "settings": AnsweringSettings(batch_rows_count=2),
             "threshold_ratio": 0.3,
             "owner": "worker",
-            **changes,
+            **{name: value for name, value in changes.items() if name != "withdrawn"},
         }
-        return execute_job(reference, maker=maker, ledger=ledger, artifacts=artifacts, **options)
+        held = {name: value for name, value in changes.items() if name == "withdrawn"}
+        return execute_job(reference, Resources(ledger, artifacts, maker, **held), **options)
 
     return execute
 

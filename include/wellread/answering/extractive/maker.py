@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from wellread.answering.extractive.assessment import Assessment, Assessor
 from wellread.answering.extractive.extraction import choose_sentences, in_document_order
 from wellread.answering.jobs.plans import request_of
-from wellread.answering.protocol import AnswerDraft, AnswererIdentity, AnswerRequest, DraftClaim
+from wellread.answering.protocol import (
+    AnswerDraft,
+    AnswererIdentity,
+    AnswerRequest,
+    DraftClaim,
+    FreeMaker,
+    Response,
+)
 from wellread.answering.settings import ExtractionSettings
 from wellread.documents import Passage
 from wellread.errors import DocumentError
@@ -25,7 +32,7 @@ _CODE_VERSION = "1"
 """Raised whenever the same request would give another answer than before."""
 
 
-class ExtractiveAnswerer:
+class ExtractiveAnswerer(FreeMaker):
     """Answers with up to three sentences, each its own quote."""
 
     def __init__(self, assessor: Assessor, settings: ExtractionSettings, *, model: ModelIdentity) -> None:
@@ -45,10 +52,6 @@ class ExtractiveAnswerer:
     def identity(self) -> AnswererIdentity:
         """The settings, and the model that compares sentences."""
         return self._identity
-
-    def prepare(self, request: AnswerRequest) -> AnswerRequest:
-        """The request as it is: there is no prompt."""
-        return request
 
     def key_material(self, request: AnswerRequest) -> object:
         """The question and its passages with their scores: sentences are chosen by them."""
@@ -71,12 +74,12 @@ class ExtractiveAnswerer:
         """The calibrated probability that the passages answer the question."""
         return self._assessor.assess(request).confidence
 
-    def respond(self, request: AnswerRequest) -> bytes:
+    def respond(self, request: AnswerRequest) -> Response:
         """The chosen spans as JSON: ``{"sentences": [[passage index, start, end], ...]}``, in document order."""
         chosen = choose_sentences(self._assessor.assess(request).sentences, self._settings)
         ordered = in_document_order(chosen, request.passages)
         spans = [[one.candidate.passage_index, one.candidate.start, one.candidate.end] for one in ordered]
-        return canonical_json({"sentences": spans}).encode("utf-8")
+        return Response(canonical_json({"sentences": spans}).encode("utf-8"))
 
     def read(self, request: AnswerRequest, response: bytes) -> AnswerDraft:
         """The spans as claims, each quoting itself. Raises ``DocumentError`` for a damaged response."""
@@ -102,7 +105,7 @@ class ExtractiveAnswerer:
         For evaluation, which measures abstention by the confidence.
         """
         request = dataclasses.replace(request_of(result), question=question)
-        draft = self.read(request, self.respond(request))
+        draft = self.read(request, self.respond(request).body)
         return dataclasses.replace(draft, confidence=self.confidence(request))
 
 

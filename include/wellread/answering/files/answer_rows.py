@@ -32,6 +32,11 @@ def answer_row_as_dict(row: AnswerRow) -> dict[str, Any]:
         "request_key": row.request_key,
         "error": dict(row.error) if row.error is not None else None,
         "columns": dict(row.columns),
+        "flags": list(row.flags),
+        "origin": row.origin,
+        "prompt": row.prompt,
+        "prompt_sha256": row.prompt_sha256,
+        "left_out": [{"chunk_key": key, "reason": reason} for key, reason in row.left_out],
     }
 
 
@@ -57,6 +62,11 @@ def answer_row_from_dict(data: Mapping[str, Any]) -> AnswerRow:
         confidence=data["confidence"],
         error=data["error"],
         columns=data["columns"],
+        flags=tuple(data.get("flags", ())),
+        origin=data.get("origin", "none"),
+        prompt=data.get("prompt"),
+        prompt_sha256=data.get("prompt_sha256"),
+        left_out=tuple((one["chunk_key"], one["reason"]) for one in data.get("left_out", ())),
     )
 
 

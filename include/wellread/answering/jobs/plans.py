@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellread.answering.files.answer_rows import passage_as_dict, passage_from_dict
+from wellread.answering.prompting.evidence import LeftOut, PackedEvidence, PackedPassage
 from wellread.answering.protocol import AnswererIdentity, AnswerRequest
 from wellread.errors import SystemicError
 from wellread.identities import canonical_json, sha256_json
 from wellread.questions import Question
 from wellread.retrieval.results import RetrievalResult
 
-_PLAN_FORMAT = 1
+_PLAN_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class PlannedRow:
     request: AnswerRequest | None
     """``None`` for a question that is empty or whose retrieval failed."""
     request_key: str
+    confidence: float = 0.0
+    """The calibrated probability that the passages answer the question."""
     problem: Mapping[str, object] | None = None
     """Why there is no request: an error as ``WellreadError.as_dict`` writes it."""
 
@@ -44,6 +47,8 @@ class JobPlan:
     """As ``Snapshot.as_text``."""
     answerer: AnswererIdentity
     rows: tuple[PlannedRow, ...]
+    prompt: tuple[str, str] | None = None
+    """Name with version, and SHA-256, of the prompt that rendered the messages."""
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
@@ -54,6 +59,7 @@ class JobPlan:
                 "tenant": self.tenant,
                 "snapshot": self.snapshot,
                 "answerer": identity_as_dict(self.answerer),
+                "prompt": list(self.prompt) if self.prompt is not None else None,
                 "rows": [_row_as_dict(row) for row in self.rows],
             }
         ).encode("utf-8", "surrogatepass")
@@ -71,6 +77,7 @@ class JobPlan:
                 snapshot=data["snapshot"],
                 answerer=AnswererIdentity(**data["answerer"]),
                 rows=tuple(_row_from_dict(row) for row in data["rows"]),
+                prompt=(data["prompt"][0], data["prompt"][1]) if data["prompt"] is not None else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise _not_a_plan(repr(error)) from error
@@ -105,6 +112,7 @@ def _row_as_dict(row: PlannedRow) -> dict[str, object]:
         "columns": dict(row.question.columns),
         "request": _request_as_dict(row.request) if row.request is not None else None,
         "request_key": row.request_key,
+        "confidence": row.confidence,
         "problem": dict(row.problem) if row.problem is not None else None,
     }
 
@@ -115,6 +123,7 @@ def _row_from_dict(data: Mapping[str, Any]) -> PlannedRow:
         question=Question(id=data["id"], text=data["text"], columns=data["columns"]),
         request=_request_from_dict(request) if request is not None else None,
         request_key=data["request_key"],
+        confidence=data["confidence"],
         problem=data["problem"],
     )
 
@@ -127,6 +136,7 @@ def _request_as_dict(request: AnswerRequest) -> dict[str, object]:
         "features": dict(request.features),
         "language": request.language,
         "messages": [dict(message) for message in request.messages],
+        "packed": _packed_as_dict(request.packed) if request.packed is not None else None,
     }
 
 
@@ -138,6 +148,23 @@ def _request_from_dict(data: Mapping[str, Any]) -> AnswerRequest:
         features=data["features"],
         language=data["language"],
         messages=tuple(data["messages"]),
+        packed=_packed_from_dict(data["packed"]) if data["packed"] is not None else None,
+    )
+
+
+def _packed_as_dict(packed: PackedEvidence) -> dict[str, object]:
+    return {
+        "items": [[item.position, item.start, item.end] for item in packed.items],
+        "left_out": [[one.position, one.reason] for one in packed.left_out],
+        "tokens": packed.tokens,
+    }
+
+
+def _packed_from_dict(data: Mapping[str, Any]) -> PackedEvidence:
+    return PackedEvidence(
+        items=tuple(PackedPassage(*item) for item in data["items"]),
+        left_out=tuple(LeftOut(*one) for one in data["left_out"]),
+        tokens=data["tokens"],
     )
 
 
@@ -155,4 +182,4 @@ def request_of(result: RetrievalResult) -> AnswerRequest:
 def without_passages(request: AnswerRequest, withdrawn: frozenset[int]) -> AnswerRequest:
     """The request without the passages at these positions, and without messages: they must be rendered again."""
     kept = tuple(passage for index, passage in enumerate(request.passages) if index not in withdrawn)
-    return dataclasses.replace(request, passages=kept, messages=())
+    return dataclasses.replace(request, passages=kept, messages=(), packed=None)

@@ -1,210 +1,181 @@
-"""Question jobs: plan once, execute as often as it takes, finish to the last row.
+"""Question jobs: execute a frozen plan as often as it takes, finish to the last row.
 
-``plan_job`` pins a snapshot, retrieves and freezes. ``execute_job`` is a function of the plan and can be killed at
-any moment: the next run of the same plan goes on where it stopped. ``finish_job`` hands out one row for each
-question, in order, or raises.
+``execute_job`` is a function of the plan and can be killed at any moment: the next run of the same plan goes on
+where it stopped. ``finish_job`` hands out one row for each question, in order, or raises.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
 
-from wellread.answering.jobs.execution import (
+from wellread.answering.jobs.batching import BatchSender
+from wellread.answering.jobs.planning import job_id_of, load_plan
+from wellread.answering.jobs.reporting import JobReport, report_of
+from wellread.answering.jobs.rows import (
     NOTHING_WITHDRAWN,
     AskWithdrawn,
-    JobRun,
-    RowExecutor,
+    RowBuilder,
     Withdrawn,
     row_from_ledger,
-    row_to_ledger,
 )
-from wellread.answering.jobs.plans import JobPlan, PlannedRow, request_key, request_of
+from wellread.answering.jobs.sending import DirectSender, SendingSettings
+from wellread.answering.jobs.spending import Budget
+from wellread.answering.jobs.steps import JobRun
 from wellread.answering.protocol import AnswerMaker, JobLedger
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore
-from wellread.errors import DocumentError, SystemicError
-from wellread.questions import AnswerRow, Question
-from wellread.retrieval.results import RetrievalResult
-
-PLANS = "job-plans"
-
-Retrieve = Callable[[Sequence[str]], Sequence[RetrievalResult | DocumentError]]
-"""Passages for questions, all under one snapshot, in order; a ``DocumentError`` for one that cannot be asked."""
+from wellread.coordination.protocol import RateLimiter, ResponseCache
+from wellread.errors import SettingsError, SystemicError
+from wellread.questions import AnswerRow
+from wellread.retries import RetrySettings
 
 Progress = Callable[[int, int], None]
 """Called with (rows that are final, rows of the job) as a job goes on."""
 
+Sending = Literal["direct", "batch"]
+
 
 @dataclass(frozen=True, slots=True)
-class JobReport:
-    """What became of a job: counts by status, and what was sent in this run."""
+class Resources:
+    """What executing jobs takes besides the plan."""
+
+    ledger: JobLedger
+    artifacts: ArtifactStore
+    maker: AnswerMaker
+    fallbacks: tuple[AnswerMaker, ...] = ()
+    degraded: AnswerMaker | None = None
+    limiter: RateLimiter | None = None
+    cache: ResponseCache | None = None
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    withdrawn: AskWithdrawn = lambda: NOTHING_WITHDRAWN
+    reuse: bool = True
+    """Whether responses that other jobs paid for may answer again."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPending:
+    """A job that waits for a provider's batches."""
 
     job_id: str
+    wait_seconds: float
+    final_count: int
     row_count: int
-    statuses: Mapping[str, int]
-    sent_count: int
-    """Responses asked for in this run; all others were final or stored before, or needed none."""
-    resumed_count: int
-    """Rows that were final before this run."""
-    maybe_billed: tuple[str, ...]
-    """Questions that an earlier attempt sent without storing a response: perhaps paid twice."""
-    cost_usd: float | None
-    """Over all rows, earlier runs included; ``None`` where one row's price is not known."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The manifest of a job, as JSON values."""
-        return {
-            **dataclasses.asdict(self),
-            "statuses": dict(self.statuses),
-            "maybe_billed": list(self.maybe_billed),
-        }
-
-
-def plan_job(
-    questions: Sequence[Question], *, retrieve: Retrieve, maker: AnswerMaker, collection: str, tenant: str
-) -> JobPlan:
-    """Retrieve for every question under one snapshot and freeze it. Writes nothing anywhere.
-
-    Raises ``SystemicError`` for two questions with one id, or where retrieval answers under several snapshots.
-    """
-    repeated = [name for name, count in Counter(question.id for question in questions).items() if count > 1]
-    if repeated:
-        raise SystemicError(
-            "plan a question job",
-            found=f"the id {repeated[0]!r} stands for {len(repeated)} or more questions",
-            remedy="Give every question its own id.",
-        )
-    asked = [question for question in questions if question.text.strip()]
-    results = retrieve([question.text for question in asked]) if asked else ()
-    found = dict(zip((question.id for question in asked), results, strict=True))
-    snapshots = {result.snapshot for result in results if not isinstance(result, DocumentError)}
-    if len(snapshots) > 1:
-        raise SystemicError(
-            "plan a question job",
-            found=f"its questions were retrieved under {len(snapshots)} snapshots",
-            remedy="Pin one snapshot for all of them.",
-        )
-    return JobPlan(
-        collection=collection,
-        tenant=tenant,
-        snapshot=snapshots.pop().as_text() if snapshots else "",
-        answerer=maker.identity,
-        rows=tuple(_planned(question, found.get(question.id), maker, tenant) for question in questions),
-    )
-
-
-def _planned(
-    question: Question, result: RetrievalResult | DocumentError | None, maker: AnswerMaker, tenant: str
-) -> PlannedRow:
-    if result is None:
-        problem = DocumentError(
-            f"answer the question {question.id!r}",
-            found="it is empty",
-            remedy="Write a question into this row.",
-            stage="plan",
-            cause="empty",
-        )
-        return _unanswerable(question, problem, maker, tenant)
-    if isinstance(result, DocumentError):
-        return _unanswerable(question, result, maker, tenant)
-    request = maker.prepare(request_of(result))
-    key = request_key(maker.identity, maker.key_material(request), tenant=tenant)
-    return PlannedRow(question, request, key)
-
-
-def _unanswerable(question: Question, problem: DocumentError, maker: AnswerMaker, tenant: str) -> PlannedRow:
-    key = request_key(maker.identity, ["no request", question.text, problem.cause], tenant=tenant)
-    return PlannedRow(question, None, key, {**problem.as_dict(), "stage": problem.stage, "cause": problem.cause})
-
-
-def store_plan(plan: JobPlan, artifacts: ArtifactStore) -> str:
-    """Freeze the plan as an artifact and return its reference: the job's name from now on."""
-    return artifacts.put(PLANS, plan.to_bytes())
-
-
-def load_plan(reference: str, artifacts: ArtifactStore) -> JobPlan:
-    """The plan behind a reference. Raises ``SystemicError`` where it is missing or no plan."""
-    return JobPlan.from_bytes(artifacts.get(reference))
-
-
-def job_id_of(plan_reference: str) -> str:
-    """A job is named by the hash of its plan: the same plan is the same job."""
-    return plan_reference.rsplit("/", 1)[-1]
 
 
 def execute_job(
     plan_reference: str,
+    resources: Resources,
     *,
-    maker: AnswerMaker,
-    ledger: JobLedger,
-    artifacts: ArtifactStore,
     settings: AnsweringSettings,
     threshold_ratio: float,
     owner: str,
-    withdrawn: AskWithdrawn = lambda: NOTHING_WITHDRAWN,
+    sending: Sending = "direct",
     on_progress: Progress = lambda _done, _total: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> JobReport:
     """Bring every row of the plan to a final state and say what it took.
 
     Rows that are final stay as they are. Raises ``LeaseHeldError`` while another worker has the job, and whatever
     stops every row; running it again then goes on.
     """
-    plan = load_plan(plan_reference, artifacts)
-    executor = RowExecutor(plan, maker, settings, threshold_ratio)
+    while True:
+        result = advance_job(
+            plan_reference,
+            resources,
+            settings=settings,
+            threshold_ratio=threshold_ratio,
+            owner=owner,
+            sending=sending,
+            on_progress=on_progress,
+        )
+        if isinstance(result, JobReport):
+            return result
+        sleep(result.wait_seconds)
+
+
+def advance_job(
+    plan_reference: str,
+    resources: Resources,
+    *,
+    settings: AnsweringSettings,
+    threshold_ratio: float,
+    owner: str,
+    sending: Sending = "direct",
+    on_progress: Progress = lambda _done, _total: None,
+) -> JobReport | JobPending:
+    """One go at a job: to its end, or to the point where nothing can be done but wait for a batch.
+
+    For callers that do not want to sleep in between. Raises as :func:`execute_job`.
+    """
+    plan = load_plan(plan_reference, resources.artifacts)
+    builder = RowBuilder(plan, resources.maker, settings, threshold_ratio)
     job_id = job_id_of(plan_reference)
+    budget = Budget(settings.budget, job_id, plan.tenant) if settings.budget.is_limited else None
+    if budget is not None:
+        _require_prices(resources)
+    ledger = resources.ledger
     keys = [(row.question.id, row.request_key) for row in plan.rows]
     ledger.open_job(job_id, tenant=plan.tenant, plan_reference=plan_reference, rows=keys)
     token = ledger.claim_job(job_id, owner=owner, lease_seconds=settings.lease_seconds)
+    run = JobRun(
+        job_id,
+        token,
+        ledger,
+        resources.artifacts,
+        builder,
+        fallbacks=resources.fallbacks,
+        degraded=resources.degraded,
+        budget=budget,
+        limiter=resources.limiter,
+        cache=resources.cache,
+        withdrawn=resources.withdrawn,
+        reuse=resources.reuse,
+    )
     try:
-        run = JobRun(job_id, token, ledger, artifacts, executor)
-        resumed_count = _run_rows(run, settings.batch_rows_count, withdrawn, on_progress)
+        return _work(run, resources.retry, settings, sending, on_progress)
     finally:
         ledger.release_job(job_id, token=token)
-    return _report(run, resumed_count)
 
 
-def _run_rows(run: JobRun, batch_rows_count: int, withdrawn: AskWithdrawn, on_progress: Progress) -> int:
-    """Execute what is not final, batch by batch; how many rows were final before."""
-    plan = run.executor.plan
+def _work(
+    run: JobRun, retry: RetrySettings, settings: AnsweringSettings, sending: Sending, on_progress: Progress
+) -> JobReport | JobPending:
     states = run.ledger.read_rows(run.job_id)
-    waiting = [(plan.rows[state.position], state) for state in states if state.state != "final"]
+    waiting = [state for state in states if state.state != "final"]
     resumed_count = done = len(states) - len(waiting)
-    keys = [state.request_key for _, state in waiting]
-    run.known.update(run.ledger.find_responses(tenant=plan.tenant, request_keys=keys))
+    run.look_up([state.request_key for state in waiting if run.reuse or state.attempts_count])
     on_progress(done, len(states))
-    for start in range(0, len(waiting), batch_rows_count):
-        run.withdrawn = withdrawn()
-        batch = waiting[start : start + batch_rows_count]
-        finals: dict[str, tuple[str, str]] = {}
-        try:
-            for row, state in batch:
-                answer = run.execute(row, state)
-                finals[row.question.id] = (answer.status, row_to_ledger(answer, row))
-        finally:  # what was answered before something stopped the job is kept
-            if finals:
-                run.ledger.finish_rows(run.job_id, token=run.token, finals=finals)
-        done += len(batch)
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
         on_progress(done, len(states))
-    return resumed_count
+
+    if sending == "batch" or run.ledger.read_batches(run.job_id):
+        pause = BatchSender(run, poll_seconds=settings.batch_poll_seconds, on_finished=advance).advance()
+        if pause is not None:
+            return JobPending(run.job_id, pause, done, len(states))
+        waiting = [state for state in run.ledger.read_rows(run.job_id) if state.state != "final"]
+    bounds = SendingSettings(retry, settings.patience_seconds, settings.batch_rows_count)
+    sender = DirectSender(run, bounds, on_finished=advance)
+    sender.finish((run.builder.plan.rows[state.position], state) for state in waiting)
+    return report_of(run, resumed_count)
 
 
-def _report(run: JobRun, resumed_count: int) -> JobReport:
-    states = run.ledger.read_rows(run.job_id)
-    finals = [json.loads(state.final_json) for state in states if state.final_json is not None]
-    costs = [final["cost_usd"] for final in finals]
-    return JobReport(
-        job_id=run.job_id,
-        row_count=len(states),
-        statuses=dict(sorted(Counter(final["status"] for final in finals).items())),
-        sent_count=run.sent_count,
-        resumed_count=resumed_count,
-        maybe_billed=tuple(state.question_id for state in states if state.maybe_billed),
-        cost_usd=None if None in costs else round(sum(costs), 6),
-    )
+def _require_prices(resources: Resources) -> None:
+    """A budget without prices would bound nothing."""
+    makers = (resources.maker, *resources.fallbacks, *([resources.degraded] if resources.degraded else []))
+    for maker in makers:
+        if maker.cost_micro_usd(maker.usage_of(b"")) is None:
+            raise SettingsError(
+                f"keep a budget while asking {maker.identity.model}",
+                found="its price is not known",
+                remedy="State it in the settings (chat.price), or remove the budget.",
+            )
 
 
 def finish_job(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from wellread.errors import WellreadError
 from wellread.identities import sha256_json
@@ -104,6 +104,15 @@ class ReportedLimits:
     tokens_limit: int | None = None
     tokens_remaining: int | None = None
     tokens_reset_seconds: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """By name: what a rate limiter learns from."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether the headers held any of it."""
+        return any(value is not None for value in self.as_dict().values())
 
 
 @dataclass(frozen=True, slots=True)
