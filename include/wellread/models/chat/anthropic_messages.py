@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -136,7 +137,8 @@ def _usage(usage: Mapping[str, object]) -> ChatUsage:
 def anthropic_limits(headers: Mapping[str, str]) -> ReportedLimits:
     """The ``anthropic-ratelimit-*`` headers. Of tokens: the sum, else those of the input.
 
-    Resets are times (RFC 3339). They are counted from the answer's own ``Date``: this machine's clock may differ.
+    Resets are times (RFC 3339). They are counted from the answer's own ``Date`` where it
+    has one: this machine's clock may differ.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     kind = "tokens" if "anthropic-ratelimit-tokens-limit" in lowered else "input-tokens"
@@ -160,6 +162,13 @@ def anthropic_limits(headers: Mapping[str, str]) -> ReportedLimits:
 
 def _seconds_between(date: str, reset_at: str) -> float | None:
     try:
-        return max(0.0, datetime.fromisoformat(reset_at).timestamp() - parsedate_to_datetime(date).timestamp())
+        return max(0.0, datetime.fromisoformat(reset_at).timestamp() - _time(date))
     except ValueError:
         return None
+
+
+def _time(date: str) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return time.time()

@@ -29,7 +29,7 @@ from wellread.testing.providers.work import (
 _DOCUMENTS_PER_REQUEST = 1000
 _DOCUMENTS_PER_UNIT = 100
 _ID = "00000000-0000-0000-0000-000000000000"
-_FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS", "refused": "ERROR"}
+_FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS", "refused": "ERROR_TOXIC"}  # ERROR is an internal one
 
 
 def prepare_cohere_chat(body: Body, scene: Scene) -> Work:
