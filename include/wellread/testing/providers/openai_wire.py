@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from wellread.testing.providers.problems import RefusedError
@@ -15,6 +17,7 @@ from wellread.testing.providers.work import (
     Scene,
     Work,
     chat_work,
+    encode,
     model_of,
     turns_of,
 )
@@ -62,28 +65,27 @@ def refuse_streams(body: Body) -> None:
         raise RefusedError("This testing server does not stream: leave 'stream' out.", param="stream")
 
 
-def refuse_loose_schema(schema: Any, *, param: str, all_required: bool) -> None:
+def refuse_loose_schema(schema: Mapping[str, Any], *, param: str, all_required: bool) -> None:
     """The rules that providers set for schemas which they enforce. Raises ``RefusedError``."""
-    if not isinstance(schema, Mapping):
-        for one in schema if isinstance(schema, list) else ():
-            refuse_loose_schema(one, param=param, all_required=all_required)
-        return
-    properties = schema.get("properties")
-    if schema.get("type") == "object" and isinstance(properties, Mapping):
+    problem = _loose(encode(schema), all_required)
+    if problem is not None:
+        raise RefusedError(f"Invalid schema: {problem}", code="invalid_json_schema", param=param)
+
+
+@lru_cache(maxsize=256)
+def _loose(schema: str, all_required: bool) -> str | None:  # noqa: FBT001 - remembered by position
+    return next(_loose_places(json.loads(schema), all_required=all_required), None)
+
+
+def _loose_places(schema: Any, *, all_required: bool) -> Iterator[str]:
+    inner = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    if isinstance(schema, dict) and schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
         if schema.get("additionalProperties") is not False:
-            raise RefusedError(
-                "Invalid schema: 'additionalProperties' is required to be supplied and to be false.",
-                code="invalid_json_schema",
-                param=param,
-            )
-        if all_required and set(schema.get("required", ())) != set(properties):
-            raise RefusedError(
-                "Invalid schema: 'required' is required to include every key in properties.",
-                code="invalid_json_schema",
-                param=param,
-            )
-    for one in schema.values():
-        refuse_loose_schema(one, param=param, all_required=all_required)
+            yield "'additionalProperties' is required to be supplied and to be false."
+        if all_required and set(schema.get("required", ())) != set(schema["properties"]):
+            yield "'required' is required to include every key in properties."
+    for one in inner:
+        yield from _loose_places(one, all_required=all_required)
 
 
 def _format(given: Any, *, param: str) -> tuple[Mapping[str, Any] | None, bool]:

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-# `<<<passage 3 MARK>>>`, `<passage id="3">`, and a code fence "```passage 3". Only the same number and mark close.
-_OPENING = re.compile(
-    r"<<<[ \t]*(?!end\b)[^\W\d]+[ \t]+(?P<a>\d+)(?P<mark>[^>\n]*)>>>\n?"
-    r"|<(?P<tag>[a-z_]+)\b[^<>\n]*?\b(?:id|index|number|n)=[\"']?(?P<b>\d+)\b[^<>\n]*>\n?"
-    r"|^```[^\W\d]+[ \t]+(?P<c>\d+)[^\n`]*\n",
-    re.MULTILINE,
+# One layout a text: `<<<passage 3 MARK>>>`, `<passage id="3">`, or a code fence "```passage 3".
+_LAYOUTS = (
+    (
+        re.compile(r"<<<[ \t]*(?!end\b)[^\W\d]+[ \t]+(?P<number>\d+)(?P<mark>[^>\n]*)>>>\n?"),
+        "\n<<<end {number}{mark}>>>",  # only the same number and mark close it
+    ),
+    (
+        re.compile(r"<(?P<tag>[a-z_]+)\b[^<>\n]*?\b(?:id|index|number|n)=[\"']?(?P<number>\d+)\b[^<>\n]*>\n?"),
+        "</{tag}>",
+    ),
+    (re.compile(r"```[^\W\d]+[ \t]+(?P<number>\d+)[^\n`]*\n"), "\n```"),
 )
 _TITLE = re.compile(r"\[[^\]\n]*\]\n")
 _QUESTION = re.compile(r"^[ \t]*Question:[ \t]*(?P<question>.+?)(?=\n[ \t]*\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -69,12 +74,19 @@ def read_prompt(turns: Sequence[Turn], documents: Sequence[ShownPassage] = ()) -
 
 def split_fences(text: str) -> tuple[tuple[ShownPassage, ...], str]:
     """The passages in a text and what stands outside of them."""
+    for opening, closing in _LAYOUTS:
+        if opening.search(text) is not None:
+            return _split(text, opening, closing)
+    return (), text
+
+
+def _split(text: str, opening: re.Pattern[str], closing: str) -> tuple[tuple[ShownPassage, ...], str]:
     passages: list[ShownPassage] = []
     outside: list[str] = []
     position = 0
-    while (match := _OPENING.search(text, position)) is not None:
-        closing = _closing(match)
-        end = text.find(closing, match.end())
+    while (match := opening.search(text, position)) is not None:
+        close = closing.format(**match.groupdict())
+        end = text.find(close, match.end())
         if end < 0:
             outside.append(text[position : match.end()])
             position = match.end()
@@ -82,17 +94,10 @@ def split_fences(text: str) -> tuple[tuple[ShownPassage, ...], str]:
         outside.append(text[position : match.start()])
         body = text[match.end() : end]
         title = _TITLE.match(body)
-        number = match.group("a") or match.group("b") or match.group("c")
-        passages.append(ShownPassage(int(number), body[title.end() :] if title else body))
-        position = end + len(closing)
+        passages.append(ShownPassage(int(match.group("number")), body[title.end() :] if title else body))
+        position = end + len(close)
     outside.append(text[position:])
     return tuple(passages), "".join(outside)
-
-
-def _closing(match: re.Match[str]) -> str:
-    if match.group("a"):
-        return f"\n<<<end {match.group('a')}{match.group('mark')}>>>"
-    return f"</{match.group('tag')}>" if match.group("b") else "\n```"
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,8 @@ from wellread.testing.providers.problems import Protocol, RefusedError, error_bo
 from wellread.testing.providers.request_log import RequestLog
 from wellread.testing.providers.work import Prepare, Scene
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -199,4 +201,4 @@ def _sent(answer: Answer, fault: Fault | None) -> HttpResponse:
 
 
 def _encoded(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()

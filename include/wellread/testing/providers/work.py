@@ -19,6 +19,8 @@ from wellread.testing.providers.schema_filling import fill
 
 Body = Mapping[str, Any]
 _TOKENS_PER_TURN = 4
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+"""Made once: ``json.dumps`` with options makes one for each value."""
 _LABEL_CHARS = 200
 _KEY_FIELDS = (
     "messages",
@@ -132,8 +134,12 @@ def chat_work(call: ChatCall, body: Body, scene: Scene, write: Callable[[ChatCal
 def request_key(endpoint: str, model: str, body: Body) -> str:
     """Equal for equal questions to the same model, alone or in a batch."""
     asked = {name: body[name] for name in _KEY_FIELDS if name in body}
-    text = json.dumps([endpoint, model, asked], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(encode([endpoint, model, asked]).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def encode(value: Any) -> str:
+    """One text for one JSON value."""
+    return _ENCODER.encode(value)
 
 
 def model_of(body: Body, scene: Scene) -> str:
@@ -163,7 +169,7 @@ def turns_of(messages: object) -> tuple[Turn, ...]:
 def _count(call: ChatCall) -> int:
     texts = sum(count_tokens(turn.text) + _TOKENS_PER_TURN for turn in call.turns)
     documents = sum(count_tokens(document.text) + _TOKENS_PER_TURN for document in call.documents)
-    schema = count_tokens(json.dumps(call.schema)) if call.schema is not None else 0
+    schema = count_tokens(encode(call.schema)) if call.schema is not None else 0
     return texts + documents + schema
 
 
