@@ -181,4 +181,4 @@ class Passage:
     neighbour_of: int | None = None
     """The rank of the passage that this one was added beside; ``None`` for a hit of its own."""
     signals: Mapping[str, float] = field(default_factory=dict)
-    """Parts of the score: ``fused``, ``cosine``, ``bm25``, ``proximity``, ``document_boost``."""
+    """Parts of the score: ``fused``, ``cosine``, ``bm25``, ``proximity``, ``document_boost``, ``rerank``."""

@@ -69,11 +69,26 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("--k", min=1, max=100, help="How many passages.")] = 10,
     mode: Annotated[str, typer.Option(help="hybrid, vector or keyword")] = "hybrid",
+    filter_text: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="JSON", help='Such as {"field": "year", "at_least": 2020}.'),
+    ] = None,
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only of this; may be repeated.")] = None,
+    least_score: Annotated[float | None, typer.Option("--least-score", help="Nothing below it.")] = None,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
     """Print the best passages, with scores and where they come from."""
-    searching.search(Output(as_json=as_json), query, k=k, mode=mode, collection=collection)
+    searching.search(
+        Output(as_json=as_json),
+        query,
+        k=k,
+        mode=mode,
+        collection=collection,
+        filter_text=filter_text,
+        sources=source or (),
+        least_score=least_score,
+    )
 
 
 @app.command()

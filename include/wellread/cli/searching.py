@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast, get_args
 
 import typer
@@ -11,17 +12,33 @@ from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, Output
 from wellread.documents import Passage
 from wellread.errors import SettingsError
+from wellread.filter_json import filter_from_text
+from wellread.filters import AnyOf, all_of
 from wellread.retrieval.results import SearchMode
 
 
-def search(output: Output, query: str, *, k: int, mode: str, collection: str | None) -> None:
-    """Retrieve under the newest snapshot."""
+def search(
+    output: Output,
+    query: str,
+    *,
+    k: int,
+    mode: str,
+    collection: str | None,
+    filter_text: str | None = None,
+    sources: Sequence[str] = (),
+    least_score: float | None = None,
+) -> None:
+    """Retrieve under the newest snapshot; a filter and sources narrow what the deployment allows."""
     if mode not in get_args(SearchMode):
         raise SettingsError(
             f"search by {mode!r}",
             found="there is no such mode",
             remedy=f"Choose of {', '.join(get_args(SearchMode))}.",
         )
+    condition = all_of(
+        None if filter_text is None else filter_from_text(filter_text),
+        AnyOf("source", tuple(sources)) if sources else None,
+    )
     with opened(output, collection=collection) as workspace:
         result = workspace.retriever.retrieve(
             query,
@@ -29,13 +46,26 @@ def search(output: Output, query: str, *, k: int, mode: str, collection: str | N
             scope=workspace.scope(),
             k=k,
             mode=cast("SearchMode", mode),
+            filter=condition,
+            least_score=least_score,
         )
     passages = [passage_as_dict(passage) for passage in result.passages]
-    output.result({"query": query, "snapshot": result.snapshot.as_text(), "passages": passages})
+    output.result(
+        {
+            "query": query,
+            "snapshot": result.snapshot.as_text(),
+            "passages": passages,
+            "left_out_count": result.left_out_count,
+            "notes": list(result.notes),
+        }
+    )
+    for note in result.notes:
+        output.note(note)
     for passage in result.passages:
         _print_passage(output, passage)
     if not result.passages:
-        output.line("Nothing found.")
+        above = f" above that score; {result.left_out_count} are below" if result.left_out_count else ""
+        output.line(f"Nothing found{above}.")
         raise typer.Exit(EXIT_NOTHING)
 
 

@@ -36,11 +36,14 @@ class HeadCache:
         self._remembered: dict[str, _Remembered] = {}
         self._lock = threading.Lock()
 
-    def newest(self, collection: str) -> Head:
-        """The head of a logical collection. Raises ``SettingsError`` if there is no such collection."""
+    def newest(self, collection: str, *, renew: bool = False) -> Head:
+        """The head of a logical collection; ``renew`` reads it however young the remembered one is.
+
+        Raises ``SettingsError`` if there is no such collection.
+        """
         asked_at = self._clock_seconds()
         known = self._remembered.get(collection)
-        if known is not None and asked_at - known.read_at_seconds < self._lifetime_seconds:
+        if not renew and known is not None and asked_at - known.read_at_seconds < self._lifetime_seconds:
             return known.head
         found = self._read_head(collection)
         with self._lock:

@@ -24,10 +24,13 @@ class Candidate:
     proximity_weight: float = 0.0
     document_boost: float = 0.0
     cosine: float | None = None
+    rerank_score: float | None = None
 
     @property
     def score(self) -> float:
-        """Fused score, weighted proximity and boost."""
+        """The reranker's score, else fused score, weighted proximity and boost."""
+        if self.rerank_score is not None:
+            return self.rerank_score
         return self.hit.score + self.proximity_weight * self.closeness.proximity + self.document_boost
 
     def signals(self) -> dict[str, float]:
@@ -38,7 +41,8 @@ class Candidate:
             "proximity": self.closeness.proximity,
             "document_boost": self.document_boost,
         }
-        return parts if self.cosine is None else parts | {"cosine": self.cosine}
+        later = {"cosine": self.cosine, "rerank": self.rerank_score}
+        return parts | {name: part for name, part in later.items() if part is not None}
 
 
 def question_weights(question: str, statistics: TermStatistics, *, language: str) -> dict[str, float]:
@@ -64,8 +68,12 @@ def rescore(
     settings: RetrievalSettings,
     *,
     document_boost: float = 0.0,
+    counts_proximity: bool = True,
 ) -> list[Candidate]:
-    """The best ``rescored_count`` hits with proximity, the others as they were; in no particular order."""
+    """The best ``rescored_count`` hits with proximity, the others as they were; in no particular order.
+
+    Where proximity does not count, it is only noted.
+    """
     first = settings.rescored_count if settings.proximity_weight else 0
     near = [
         Candidate(
@@ -76,7 +84,7 @@ def rescore(
                 title_terms=frozenset(terms(hit.title, language=hit.language)),
                 window_tokens=settings.proximity_window_tokens,
             ),
-            proximity_weight=settings.proximity_weight,
+            proximity_weight=settings.proximity_weight if counts_proximity else 0.0,
             document_boost=document_boost,
         )
         for hit in hits[:first]
@@ -103,3 +111,16 @@ def with_cosines(candidates: Sequence[Candidate], vector: Sequence[float] | None
     found = np.asarray([candidate.hit.vector for candidate in candidates], dtype=np.float32)
     cosines = found @ np.asarray(vector, dtype=np.float32) / np.maximum(np.linalg.norm(found, axis=1), 1e-12)
     return [replace(candidate, cosine=float(cosine)) for candidate, cosine in zip(candidates, cosines, strict=True)]
+
+
+def above_least(
+    candidates: Sequence[Candidate], *, score: float | None, cosine: float | None
+) -> tuple[list[Candidate], int]:
+    """The candidates that reach both, in order, and how many do not. ``None`` asks for nothing."""
+    kept = [
+        candidate
+        for candidate in candidates
+        if (score is None or candidate.score >= score)
+        and (cosine is None or candidate.cosine is None or candidate.cosine >= cosine)
+    ]
+    return kept, len(candidates) - len(kept)

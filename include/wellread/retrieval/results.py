@@ -54,6 +54,12 @@ class RetrievalResult:
     term_weights: Mapping[str, float] = field(default_factory=dict)
     """The question's stems with their inverse frequencies in the collection."""
     resolved_document: ResolvedDocument | None = None
+    left_out_count: int = 0
+    """Candidates that were looked at and left out by a least score or cosine."""
+    rerank_search_units: int = 0
+    """What reranking was billed, in the provider's own unit."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know, such as why passages are not reranked."""
 
     @property
     def hits(self) -> tuple[Passage, ...]:

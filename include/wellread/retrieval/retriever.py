@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar, Unpack
 
 import numpy as np
 
 from wellread.errors import SettingsError
 from wellread.models.protocol import Embedder
+from wellread.models.reranking.protocol import Reranker
+from wellread.retrieval.freshness import AskFreshness, head_above_floor
 from wellread.retrieval.heads import HeadCache, check_model, check_snapshot
+from wellread.retrieval.options import RetrievalCall, RetrievalOptions
 from wellread.retrieval.placing import lie_together, neighbours, place_hits
 from wellread.retrieval.query_vectors import embed_questions
-from wellread.retrieval.rescoring import Candidate, by_language, ranked, rescore, with_cosines
+from wellread.retrieval.reranking import Reranked, reranked
+from wellread.retrieval.rescoring import Candidate, above_least, by_language, ranked, rescore, with_cosines
 from wellread.retrieval.resolution import Resolution, resolve
 from wellread.retrieval.results import RetrievalFeatures, RetrievalResult, SearchMode
 from wellread.retrieval.settings import RetrievalSettings
 from wellread.retrieval.term_statistics import SampledStatistics, TermStatistics, rarity_ratio
 from wellread.retrieval.view import Vector, View
 from wellread.retrieval.words import terms
-from wellread.snapshots import Head, Snapshot
+from wellread.snapshots import Head
 from wellread.stores.protocol import Scope, SearchHit, VectorStore
 
 _ONE = "retrieve passages"
@@ -43,6 +47,8 @@ class Retriever:
     """Retrieves passages under snapshots. Safe to share between threads.
 
     ``term_statistics`` returns counted document frequencies for a head; without it, the collection is sampled.
+    ``reranker`` reads the best passages again, in every mode. ``freshness`` tells when sources were last ingested;
+    without it, ``fresh_since`` is refused. Nothing given is closed here.
     """
 
     def __init__(
@@ -52,12 +58,16 @@ class Retriever:
         settings: RetrievalSettings | None = None,
         *,
         term_statistics: Callable[[Head], TermStatistics] | None = None,
+        reranker: Reranker | None = None,
+        freshness: AskFreshness | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._settings = settings if settings is not None else RetrievalSettings()
         self._heads = HeadCache(store.read_head, lifetime_seconds=self._settings.head_cache_seconds)
         self._counted = term_statistics
+        self._reranker = reranker
+        self._freshness = freshness
         self._sampled = SampledStatistics(
             store,
             sample_count=self._settings.statistics_sample_count,
@@ -72,66 +82,45 @@ class Retriever:
         return self._heads.newest(collection)
 
     def retrieve(
-        self,
-        question: str,
-        *,
-        collection: str,
-        scope: Scope,
-        k: int = 10,
-        snapshot: Snapshot | None = None,
-        mode: SearchMode = "hybrid",
-        context_words: int = 0,
+        self, question: str, *, collection: str, scope: Scope, **options: Unpack[RetrievalOptions]
     ) -> RetrievalResult:
-        """The best ``k`` passages for one question; see :meth:`retrieve_many`."""
-        return self.retrieve_many(
-            [question],
-            collection=collection,
-            scope=scope,
-            k=k,
-            snapshot=snapshot,
-            mode=mode,
-            context_words=context_words,
-        )[0]
+        """The best passages for one question; see :meth:`retrieve_many`."""
+        return self.retrieve_many([question], collection=collection, scope=scope, **options)[0]
 
     def retrieve_many(
-        self,
-        questions: Sequence[str],
-        *,
-        collection: str,
-        scope: Scope,
-        k: int = 10,
-        snapshot: Snapshot | None = None,
-        mode: SearchMode = "hybrid",
-        context_words: int = 0,
+        self, questions: Sequence[str], *, collection: str, scope: Scope, **options: Unpack[RetrievalOptions]
     ) -> list[RetrievalResult]:
         """One result a question, in order, all under one head and snapshot (the head's own unless one is pinned).
 
-        ``mode`` other than ``hybrid`` is the plain search by words or by vector, without second stages.
-        ``context_words`` is the budget that the passages will be packed into: from the settings'
-        ``neighbour_budget_words`` on, neighbours are added.
+        ``scope`` says what the deployment allows; nothing among the ``options`` (:class:`RetrievalCall`) can widen
+        it.
 
-        Raises ``SettingsError`` (no such collection; a blank question), ``ModelMismatchError`` (built with another
-        model), ``SystemicError`` (the pinned snapshot is older than the oldest readable one), and what store and
-        embedder raise.
+        Raises ``SettingsError`` (no such collection; a blank question; options that contradict),
+        ``StaleIndexError`` (not as fresh as was asked for), ``ModelMismatchError`` (built with another model),
+        ``SystemicError`` (the pinned snapshot is older than the oldest readable one), and what store, embedder and
+        reranker raise.
         """
         for question in questions:
             _check_question(question)
-        head = self._heads.newest(collection)
-        view = View(self._store, head, snapshot or head.snapshot, scope)
+        call = RetrievalCall(**options)
+        scope = scope.narrowed(call.filter)
+        head = head_above_floor(
+            self._heads, collection, call, freshness=self._freshness, source_ids=scope.source_ids
+        )
+        view = View(self._store, head, call.snapshot or head.snapshot, scope)
         check_snapshot(head, view.snapshot)
-        if mode != "keyword":
+        if call.mode != "keyword":
             check_model(head, self._embedder.identity)
-        vectors = [None] * len(questions) if mode == "keyword" else self._embed(questions)
+        vectors = [None] * len(questions) if call.mode == "keyword" else self._embed(questions)
         asked = list(zip(questions, vectors, strict=True))
-        if mode != "hybrid":
-            found = self._each(lambda one: self._search_plainly(view, *one, mode=mode), asked)
-            return self._each(lambda one: self._result(view, one, _plain(one), k, context_words), found)
+        if call.mode != "hybrid":
+            found = self._each(lambda one: self._search_plainly(view, *one, mode=call.mode), asked)
+            return self._each(lambda one: self._result(view, one, _plain(one), call), found)
         statistics = self._statistics(view)
         found = self._each(lambda one: self._search(view, *one, statistics), asked)
         inner = self._inner_vectors(found)
         return self._each(
-            lambda pair: self._finish(view, *pair, statistics, k, context_words),
-            list(zip(found, inner, strict=True)),
+            lambda pair: self._finish(view, *pair, statistics, call), list(zip(found, inner, strict=True))
         )
 
     # -- the first round ------------------------------------------------------------------------------
@@ -178,40 +167,54 @@ class Retriever:
         found: _Found,
         inner_vector: Vector | None,
         statistics: TermStatistics,
-        k: int,
-        context_words: int,
+        call: RetrievalCall,
     ) -> RetrievalResult:
+        settings = self._settings
+        counts_proximity = settings.rerank_after_proximity or not self._is_reranking(call)
         weights = by_language(found.question, statistics)
-        candidates = rescore(found.hits, weights, self._settings)
-        if found.resolution is not None and inner_vector is not None:
+        candidates = rescore(found.hits, weights, settings, counts_proximity=counts_proximity)
+        inside = self._search_inside(view, found.resolution, inner_vector)
+        if found.resolution is not None and inside:
             weights = by_language(found.resolution.residual, statistics)
-            inside = view.inside([version.doc_id for version in found.resolution.versions]).search(
-                found.resolution.residual,
-                inner_vector,
-                mode="hybrid",
-                alpha=self._settings.resolution_alpha_ratio,
-                limit=self._settings.depth_count,
+            boost = settings.resolution_boost
+            candidates += rescore(
+                inside, weights, settings, document_boost=boost, counts_proximity=counts_proximity
             )
-            boost = self._settings.resolution_boost
-            candidates += rescore(inside, weights, self._settings, document_boost=boost)
-        best = with_cosines(ranked(candidates)[: max(k, self._settings.rescored_count)], found.vector)
+        else:
+            found = replace(found, resolution=None)
+        most = max(call.k, settings.rescored_count, settings.rerank_count if self._is_reranking(call) else 0)
+        best = with_cosines(ranked(candidates)[:most], found.vector)
         language = best[0].hit.language if best else "en"
-        return self._result(view, found, best, k, context_words, term_weights=dict(weights(language)))
+        return self._result(view, found, best, call, term_weights=dict(weights(language)))
 
+    def _search_inside(self, view: View, resolution: Resolution | None, vector: Vector | None) -> list[SearchHit]:
+        """Hits in the documents that the question names; none where nothing of them may be shown."""
+        if resolution is None or vector is None:
+            return []
+        return view.inside([version.doc_id for version in resolution.versions]).search(
+            resolution.residual,
+            vector,
+            mode="hybrid",
+            alpha=self._settings.resolution_alpha_ratio,
+            limit=self._settings.depth_count,
+        )
+
+    # -- the end --------------------------------------------------------------------------------------
     def _result(
         self,
         view: View,
         found: _Found,
         best: Sequence[Candidate],
-        k: int,
-        context_words: int,
+        call: RetrievalCall,
         *,
         term_weights: dict[str, float] | None = None,
     ) -> RetrievalResult:
         resolution = found.resolution
-        hits, places = place_hits(view, best, k, known=resolution.versions if resolution else ())
+        ordered = self._reranked(found.question, best, call)
+        kept, left_out_count = self._above_least(ordered, call)
+        hits, places = place_hits(view, kept, call.k, known=resolution.versions if resolution else ())
         beside = []
-        if context_words >= self._settings.neighbour_budget_words and (
+        if call.context_words >= self._settings.neighbour_budget_words and (
             resolution is not None or lie_together(hits)
         ):
             beside = neighbours(view, hits, places, self._settings.neighbour_window_count)
@@ -223,7 +226,24 @@ class Retriever:
             features=_features(best, is_resolved=resolution is not None),
             term_weights=term_weights or {},
             resolved_document=resolution.described() if resolution else None,
+            left_out_count=left_out_count,
+            rerank_search_units=ordered.search_units,
+            notes=() if ordered.skipped is None else (ordered.skipped,),
         )
+
+    def _is_reranking(self, call: RetrievalCall) -> bool:
+        return self._reranker is not None and call.rerank
+
+    def _reranked(self, question: str, best: Sequence[Candidate], call: RetrievalCall) -> Reranked:
+        if self._reranker is None or not call.rerank:
+            return Reranked(best)
+        return reranked(self._reranker, question, best, self._settings, least_count=call.k)
+
+    def _above_least(self, ordered: Reranked, call: RetrievalCall) -> tuple[list[Candidate], int]:
+        """A least score meant for the reranker says nothing about the scores that stay where it was skipped."""
+        score = self._settings.least_score if call.least_score is None else call.least_score
+        cosine = self._settings.least_cosine_ratio if call.least_cosine_ratio is None else call.least_cosine_ratio
+        return above_least(ordered.candidates, score=None if ordered.skipped else score, cosine=cosine)
 
     # -- inside ---------------------------------------------------------------------------------------
     def _statistics(self, view: View) -> TermStatistics:

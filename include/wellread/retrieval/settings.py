@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from wellread.retries import RetrySettings
 
 
 class RetrievalSettings(BaseModel):
@@ -84,6 +88,43 @@ class RetrievalSettings(BaseModel):
         le=1,
         description="Inside a named document the query's vector is a mean of the whole question's and of the "
         "question's without the name: this is the share of the latter.",
+    )
+    rerank_count: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="How many of the best candidates a reranker reads; never fewer than are asked for.",
+    )
+    rerank_after_proximity: bool = Field(
+        default=True,
+        description="Whether proximity takes part in choosing what the reranker reads. Its scores alone make the "
+        "final order either way.",
+    )
+    rerank_text_chars: int = Field(
+        default=8000, ge=100, description="Title and text of a passage are cut here for the reranker."
+    )
+    rerank_failure: Literal["fail", "skip"] = Field(
+        default="fail",
+        description="What a reranker that fails does to a question: fail it, or keep the order before and say so "
+        "in the result's notes.",
+    )
+    rerank_retry: RetrySettings = Field(
+        default=RetrySettings(attempts_count=4, total_seconds=30.0, longest_wait_seconds=10.0),
+        description="How long a reranker that is busy is asked again. A person may be waiting.",
+    )
+    least_score: float | None = Field(
+        default=None,
+        description="Passages whose final score is lower are left out. With a reranker it is the reranker's score; "
+        "else in mode hybrid the fused score (0 to 1, relative to the other candidates of the same question) with "
+        "weighted proximity and boost, in mode vector the cosine, in mode keyword BM25. Only cosines and the "
+        "scores of most rerankers compare between questions.",
+    )
+    least_cosine_ratio: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="Passages less similar to the question by their vectors are left out. Without meaning in mode "
+        "keyword, which compares no vectors.",
     )
     neighbour_window_count: int = Field(
         default=1, ge=0, le=5, description="Chunks added on either side of a hit, where the budget allows it."
