@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 import httpx
+from pydantic import SecretStr
 
 from wellread.errors import ResponseUnknownError, SettingsError, TransientError, WellreadError
 from wellread.models.chat.configured_limits import configured_limits
@@ -43,7 +44,6 @@ _LONGEST_WAIT_SECONDS = 60
 """What ``Prefer: wait`` may ask for."""
 _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.25, 4.0
 _RUNNING = frozenset({"starting", "processing"})
-_LONGEST_MESSAGE_CHARS = 300
 _VERSION = re.compile(r"[0-9a-f]{64}")
 # A failed prediction has a sentence, no code; these say that the request is at fault and not the machine.
 _REFUSED = re.compile(r"\bE005\b|sensitive|flagged|nsfw|content (?:policy|filter)", re.IGNORECASE)
@@ -127,7 +127,7 @@ class ReplicateChat:
         prediction = stored_body(body, asked=self._asked)
         output = prediction.get("output")
         text = "".join(str(part) for part in output) if isinstance(output, list) else output
-        if prediction.get("status") != "succeeded" or not isinstance(text, str):
+        if prediction.get("status") != "succeeded" or not isinstance(text, str) or not text:
             raise malformed(self._asked, f"status {prediction.get('status')!r}, output {type(output).__name__}")
         metrics, given = mapping(prediction.get("metrics")), mapping(prediction.get("input"))
         usage = ChatUsage(count(metrics.get("input_token_count")), count(metrics.get("output_token_count")))
@@ -208,40 +208,39 @@ class ReplicateChat:
             problem = mapping(response.json())
         except ValueError:
             problem = {}
-        return FailedRequest(
-            asked=self._asked,
-            status=response.status_code,
-            message=self._redacted(str(problem.get("detail") or problem.get("title") or "")),
-            stage="answer",
-            retry_after_seconds=retry_after_seconds(response.headers),
-        ).as_error()
+        message = str(problem.get("detail") or problem.get("title") or "")
+        return self._failure(response.status_code, message, headers=response.headers)
 
     def _failed(self, prediction: Mapping[str, object]) -> WellreadError:
         """Of a prediction that ended without a text: the request's fault where it says so, else worth a retry."""
-        message = self._redacted(str(prediction.get("error") or prediction.get("status") or "no status"))
-        code = "too_long" if _TOO_LONG.search(message) else "content_filter" if _REFUSED.search(message) else ""
-        if not code:
-            found = f"a failed prediction: {message}"[:_LONGEST_MESSAGE_CHARS]
-            return TransientError(self._asked, found=found, remedy="Ask again.")
-        return FailedRequest(asked=self._asked, status=400, message=message, code=code, stage="answer").as_error()
+        message = str(prediction.get("error") or prediction.get("status"))
+        is_at_fault = _TOO_LONG.search(message) or _REFUSED.search(message)
+        return self._failure(400 if is_at_fault else 500, f"a failed prediction: {message}")
 
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._key, "***")
+    def _failure(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> WellreadError:
+        return FailedRequest(
+            asked=self._asked,
+            status=status,
+            message=message.replace(self._key.get_secret_value(), "***"),
+            code="too_long" if status < 500 and _TOO_LONG.search(message) else "",
+            stage="answer",
+            retry_after_seconds=retry_after_seconds(headers),
+        ).as_error()
 
     @cached_property
-    def _key(self) -> str:
+    def _key(self) -> SecretStr:
         if self._settings.api_key is not None:
-            return self._settings.api_key.get_secret_value()
+            return self._settings.api_key
         key = os.environ.get("REPLICATE_API_TOKEN", "")
         if not key:
             raise SettingsError(self._asked, found="no key", remedy="Set REPLICATE_API_TOKEN.")
-        return key
+        return SecretStr(key)
 
     @cached_property
     def _client(self) -> httpx.Client:
         given = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
         return httpx.Client(
-            headers={"Authorization": f"Bearer {self._key}", **given},
+            headers={"Authorization": f"Bearer {self._key.get_secret_value()}", **given},
             params=dict(self._settings.query),
             timeout=self._settings.timeout_seconds,
         )
