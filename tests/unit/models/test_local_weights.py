@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 
@@ -98,6 +99,13 @@ def test_two_builders_at_once_are_both_content(tmp_path: Path) -> None:
         thread.join()
     assert len(graphs) == 2
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("package", ["onnx", "safetensors.numpy"])
+def test_a_missing_extra_is_a_setting(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SettingsError, match=rf"package {package} is not installed"):
+        find_local_model(LocalModelSettings(cache_folder=tmp_path))
 
 
 def test_a_cache_folder_that_cannot_be_written_is_a_setting(tmp_path: Path) -> None:

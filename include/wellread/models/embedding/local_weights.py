@@ -21,6 +21,7 @@ from wellread.models.embedding.pinned_models import (
     sha256_file,
     verify_files,
 )
+from wellread.models.embedding.tokenization import extra_missing
 from wellread.models.settings import LocalModelSettings, Pooling
 from wellread.telemetry import get_logger
 
@@ -41,6 +42,7 @@ class LocalModelFiles:
     pooling: Pooling
     """How token vectors become one; a graph that pools by itself was told the same."""
     document_prefix: str
+    """Put before documents, and the other before queries: some models were trained with such words."""
     query_prefix: str
 
 
@@ -92,7 +94,10 @@ def _build(model: PinnedModel, home: Path) -> None:
     source = package_folder(model)
     verify_files(source, model)
     _logger.info("building the graph of %s in %s", model.name, home)
-    built = model.build(source)
+    try:
+        built = model.build(source)
+    except ImportError as error:
+        raise extra_missing(error.name or "onnx") from error
     contents = {"model.onnx": built.graph, "tokenizer.json": built.tokenizer}
     try:
         home.parent.mkdir(parents=True, exist_ok=True)

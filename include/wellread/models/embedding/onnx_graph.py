@@ -126,8 +126,8 @@ def build_bert_graph(weights: Weights, shape: BertShape, *, words: PackedTable |
         writer.constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    checker.check_model(model)
     content: bytes = model.SerializeToString()
+    checker.check_model(content)
     return content
 
 
