@@ -1,78 +1,32 @@
-"""What a quote may not change: its numbers, its negations, its content words."""
+"""What a quote may not change, whatever else is forgiven: its numbers and its negations."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 
-from rapidfuzz import fuzz
+from wellread.answering.checking.letters import read_letters
 
-_NUMBER = re.compile(r"\d+(?:[.,:/\-\u2010-\u2015]\d+)*")
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_AS_NOT = {"n't": "not", "cannot": "not"}
 _NEGATIONS = frozenset(
     {
-        *("not", "no", "never", "none", "nor", "neither", "nobody", "nothing", "nowhere", "without", "cannot"),
+        *("not", "no", "never", "none", "nor", "neither", "nobody", "nothing", "nowhere", "without"),
         *("nicht", "kein", "keine", "keinen", "keinem", "keiner", "keines", "nie", "niemals", "ohne"),
         *("ne", "pas", "jamais", "aucun", "aucune", "sans", "ni", "nunca", "sin", "ningún", "ninguna"),
+        *("не", "нет", "ни", "без", "никогда", "لا", "لم", "لن", "ليس", "नहीं", "नही", "मत", "बिना"),
     }
 )
-"""English, German, French and Spanish."""
-_OPPOSITES = ("un", "in", "im", "il", "ir", "non", "dis", "mis")
-"""Prefixes that turn a word into its contrary: two words that differ in one are never alike."""
+"""English, German, French, Spanish, Russian, Arabic, Hindi. Others are held by their letters alone."""
 
 
 def numbers_of(text: str) -> Counter[str]:
-    """Every number, date or time in digits with how often it stands there; ``1,000`` counts as ``1000``.
+    """Every number with how often it stands there: by value where that is sure, see ``letters.read_letters``.
 
-    Digits of other scripts and full-width ones count by value; superscripts are no part of a number.
+    A superscript begins with ``^``: it is no part of the number before it.
     """
-    found = (unicodedata.normalize("NFKC", match.group()) for match in _NUMBER.finditer(text))
-    return Counter(_plain(number) for number in found)
-
-
-def _plain(number: str) -> str:
-    ascii_digits = "".join(str(int(part)) if part.isdigit() else part for part in number)
-    if _GROUPED.fullmatch(ascii_digits):
-        return ascii_digits.replace(",", "")
-    return re.sub("[\u2010-\u2015]", "-", ascii_digits)
+    return Counter(read_letters(text).numbers)
 
 
 def negations_of(text: str) -> Counter[str]:
-    """Every negation with how often it stands there; ``don't`` counts as ``not``."""
-    found: Counter[str] = Counter()
-    for word in words_of(text):
-        if word.endswith("n't") or word == "cannot":
-            found["not"] += 1
-        elif word in _NEGATIONS:
-            found[word] += 1
-    return found
-
-
-def words_of(text: str) -> list[str]:
-    """Case-folded words in order, without numbers."""
-    return [match.group().casefold().replace("\u2019", "'") for match in _WORD.finditer(text)]
-
-
-def alike(first: str, second: str, *, least_ratio: float) -> bool:
-    """Whether two words are one word up to recognition noise. ``least_ratio`` is from 0 to 100."""
-    if first == second:
-        return True
-    short, long = sorted((first, second), key=len)
-    if any(long == prefix + short for prefix in _OPPOSITES):
-        return False
-    return fuzz.ratio(first, second) >= least_ratio
-
-
-def unsupported_words(quote: str, span: str, *, least_ratio: float) -> list[str]:
-    """Words of the quote of four letters or more for which the span has none alike, each used once."""
-    available = words_of(span)
-    missing = []
-    for word in words_of(quote):
-        match = next((other for other in available if alike(word, other, least_ratio=least_ratio)), None)
-        if match is not None:
-            available.remove(match)
-        elif len(word) >= 4:
-            missing.append(word)
-    return missing
+    """Every negation with how often it stands there; ``don't`` and ``cannot`` count as ``not``."""
+    words = (_AS_NOT.get(word, word) for word in read_letters(text).words)
+    return Counter(word for word in words if word in _NEGATIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ _NO_SPACES = re.compile(
 """Scripts whose words are not parted by spaces (Thai to Khmer, Chinese, Japanese; Korean particles)."""
 
 
+_PARTS = re.compile(r"(?P<ascii>[\x00-\x7f]+(?![^\x00-\x7f]))|(?P<other>[\x00-\x7f]?[^\x00-\x7f]+)")
+"""ASCII, which is folded at once, and the rest with the character before it: it may begin with a combining mark."""
+_UNSPACED = re.compile(r"\S+")
+_NEGATING = re.compile(r"(?<![^\W_])(?:non|un|anti)[-\u2010\u2011]\Z", re.IGNORECASE)
+_MINUS = re.compile(r"(?<![^\W_])[-\u2212]\Z")
+
+
 @dataclass(frozen=True, slots=True)
 class NormalisedText:
     """A text in its compared form, with the original span of every character."""
@@ -46,32 +54,63 @@ class NormalisedText:
         return bisect.bisect_left(self.starts, original)
 
 
+@functools.lru_cache(maxsize=512)
 def normalise(text: str) -> NormalisedText:
-    """NFKC, case folded, quotes and dashes unified, invisible characters gone, white space runs to one space."""
+    """NFKC, case folded, quotes and dashes unified, invisible characters gone, white space runs to one space.
+
+    Linear in the length of the text; remembered, because one passage is asked for many quotes.
+    """
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for start, end in _clusters(text):
-        folded = unicodedata.normalize("NFKC", INVISIBLE.sub("", text[start:end])).casefold().translate(_SAME)
-        for character in unicodedata.normalize("NFKC", folded):
-            if not character.isspace():
-                pieces.append(character)
-            elif pieces and pieces[-1] != " ":
-                pieces.append(" ")
-            else:
-                continue
-            starts.append(start)
-            ends.append(end)
-    if pieces and pieces[-1] == " ":
-        del pieces[-1], starts[-1], ends[-1]
-    return NormalisedText("".join(pieces), tuple(starts), tuple(ends))
+    for part in _PARTS.finditer(text):
+        first, last = part.span()
+        if part.lastgroup == "ascii":
+            pieces.append(part.group().lower().translate(_SAME))
+            starts.extend(range(first, last))
+            ends.extend(range(first + 1, last + 1))
+            continue
+        for start, end in _clusters(text, first, last):
+            folded = _folded(text[start:end])
+            pieces.append(folded)
+            starts.extend([start] * len(folded))
+            ends.extend([end] * len(folded))
+    return _one_space("".join(pieces), starts, ends)
 
 
-def _clusters(text: str) -> list[tuple[int, int]]:
+def _one_space(text: str, starts: list[int], ends: list[int]) -> NormalisedText:
+    """White space runs to one space, none at the ends."""
+    kept_text: list[str] = []
+    kept_starts: list[int] = []
+    kept_ends: list[int] = []
+    space = 0
+    for word in _UNSPACED.finditer(text):
+        first, last = word.span()
+        if kept_text:
+            kept_text.append(" ")
+            kept_starts.append(starts[space])
+            kept_ends.append(ends[space])
+        kept_text.append(word.group())
+        kept_starts += starts[first:last]
+        kept_ends += ends[first:last]
+        space = last
+    return NormalisedText("".join(kept_text), tuple(kept_starts), tuple(kept_ends))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _folded(cluster: str) -> str:
+    visible = unicodedata.normalize("NFKC", INVISIBLE.sub("", cluster))
+    return unicodedata.normalize("NFKC", visible.casefold().translate(_SAME))
+
+
+def _clusters(text: str, first: int, last: int) -> list[tuple[int, int]]:
     """Spans of one character with the combining marks that follow it: what NFKC may melt into one."""
     spans: list[tuple[int, int]] = []
-    for index, character in enumerate(text):
-        if spans and (unicodedata.combining(character) or "\u1160" <= character <= "\u11ff"):
+    for index in range(first, last):
+        character = text[index]
+        if character < "\u0300":
+            spans.append((index, index + 1))
+        elif spans and (unicodedata.combining(character) or "\u1160" <= character <= "\u11ff"):
             spans[-1] = (spans[-1][0], index + 1)
         else:
             spans.append((index, index + 1))
@@ -79,9 +118,19 @@ def _clusters(text: str) -> list[tuple[int, int]]:
 
 
 def cuts_word(text: str, position: int) -> bool:
-    """Whether an edge at ``position`` would part a word or a number in two."""
+    """Whether an edge at ``position`` would part a word or a number in two, or take its negation or minus away."""
     if position <= 0 or position >= len(text):
         return False
+    before, after = text[position - 1], text[position]
+    if _parts_number(text, position) or _turns_meaning(text, position):
+        return True
+    if after >= "\u0300" and unicodedata.category(after).startswith("M"):
+        return True
+    both_words = before.isalnum() and after.isalnum()
+    return both_words and not _NO_SPACES.match(before) and not _NO_SPACES.match(after)
+
+
+def _parts_number(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before.isdigit() and after.isdigit():
         return True
@@ -89,8 +138,13 @@ def cuts_word(text: str, position: int) -> bool:
         return position >= 2 and text[position - 2].isdigit()
     if after in ".," and before.isdigit():
         return position + 1 < len(text) and text[position + 1].isdigit()
-    both_words = before.isalnum() and after.isalnum()
-    return both_words and not _NO_SPACES.match(before) and not _NO_SPACES.match(after)
+    return False
+
+
+def _turns_meaning(text: str, position: int) -> bool:
+    """Whether what follows says the contrary without what stands before it: ``non-`` or a minus."""
+    before, after = text[max(0, position - 6) : position], text[position]
+    return (after.isalpha() and bool(_NEGATING.search(before))) or (after.isdigit() and bool(_MINUS.search(before)))
 
 
 def strip_invisible(text: str) -> str:

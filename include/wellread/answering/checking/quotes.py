@@ -14,8 +14,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from rapidfuzz import fuzz
 
-from wellread.answering.checking.facts import negations_of, numbers_of, unsupported_words
-from wellread.answering.checking.normalising import NormalisedText, cuts_word, normalise
+from wellread.answering.checking.comparing import Comparison, compare_at
+from wellread.answering.checking.facts import negations_of, numbers_of
+from wellread.answering.checking.letters import Letters, read_letters
+from wellread.answering.checking.normalising import cuts_word, normalise
 from wellread.documents import Passage
 from wellread.questions import Citation, QuoteMatch
 
@@ -28,16 +30,22 @@ class QuoteSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fuzzy_least_ratio: float = Field(
-        default=90.0, ge=50.0, le=100.0, description="Least similarity of quote and place, 0 to 100, for `fuzzy`."
-    )
-    fuzzy_least_chars: int = Field(
-        default=20, ge=1, description="Shorter quotes must match up to normalisation: too few letters to judge."
-    )
-    word_least_ratio: float = Field(
-        default=75.0,
+        default=90.0,
         ge=50.0,
         le=100.0,
-        description="Least similarity of two words, 0 to 100, to count as one: allows a misread letter or two.",
+        description="Least share, in per cent, of a quote's letters that are read as the document has them.",
+    )
+    fuzzy_least_chars: int = Field(
+        default=20,
+        ge=1,
+        description="Quotes of fewer letters must match up to normalisation: misread, they say too little.",
+    )
+    word_least_ratio: float = Field(
+        default=60.0,
+        ge=50.0,
+        le=100.0,
+        description="Least share, in per cent, of one word's letters that are read as the document has them, "
+        "where more than one is misread.",
     )
 
 
@@ -54,6 +62,7 @@ class QuoteLocation:
 
 
 DEFAULT_QUOTES = QuoteSettings()
+_SIMILAR_PLACE = 75.0
 
 
 def locate_quote(quote: str, text: str, *, settings: QuoteSettings = DEFAULT_QUOTES) -> QuoteLocation:
@@ -71,7 +80,7 @@ def locate_quote(quote: str, text: str, *, settings: QuoteSettings = DEFAULT_QUO
     if start is not None:
         span = place.original_span(start, start + len(compared.text))
         return _judged("normalised", wanted, text, span)
-    return _locate_fuzzy(wanted, compared.text, text, place, settings)
+    return _locate_read(wanted, text, settings)
 
 
 def _find(text: str, wanted: str) -> int | None:
@@ -93,34 +102,57 @@ def _judged(match: QuoteMatch, quote: str, text: str, span: tuple[int, int]) -> 
     return QuoteLocation(match, *span)
 
 
-def _locate_fuzzy(
-    quote: str, compared: str, text: str, place: NormalisedText, settings: QuoteSettings
+def _locate_read(quote: str, text: str, settings: QuoteSettings) -> QuoteLocation:
+    """Find the quote by its letters, numbers and signs alone; misread letters and lost spaces make it fuzzy."""
+    wanted, place = read_letters(quote), read_letters(text)
+    best: tuple[int, QuoteLocation] | None = None
+    start = place.classes.find(wanted.classes) if wanted.classes else -1
+    while start >= 0:
+        found = compare_at(wanted, place, start, word_least_ratio=settings.word_least_ratio / 100)
+        if found is not None and not _cuts(text, place, start, start + len(wanted.classes)):
+            span = place.starts[start], place.ends[start + len(wanted.classes) - 1]
+            location = _graded(quote, text, span, found, len(wanted.classes), settings)
+            if location.match != "failed" and (best is None or found.misread_count < best[0]):
+                best = found.misread_count, location
+        start = place.classes.find(wanted.classes, start + 1)
+    return best[1] if best is not None else QuoteLocation("failed", problem=_why_not(quote, text, settings))
+
+
+def _cuts(text: str, place: Letters, start: int, end: int) -> bool:
+    """Whether these units begin or end inside a letter, a word or a number of the text."""
+    if place.units[start].endswith(">") or place.units[end - 1].endswith("<"):
+        return True
+    return cuts_word(text, place.starts[start]) or cuts_word(text, place.ends[end - 1])
+
+
+def _graded(
+    quote: str, text: str, span: tuple[int, int], found: Comparison, letters: int, settings: QuoteSettings
 ) -> QuoteLocation:
-    if len(compared) < settings.fuzzy_least_chars or len(compared) > len(place.text) * 1.25:
-        return QuoteLocation("failed", problem="not_found")
-    aligned = fuzz.partial_ratio_alignment(compared, place.text, score_cutoff=settings.fuzzy_least_ratio * 0.9)
-    if aligned is None:
-        return QuoteLocation("failed", problem="not_found")
-    start, end = _whole_words(place.text, aligned.dest_start, aligned.dest_end)
-    if start >= end or fuzz.ratio(compared, place.text[start:end]) < settings.fuzzy_least_ratio:
-        return QuoteLocation("failed", problem="not_found")
-    span = place.original_span(start, end)
-    if unsupported_words(quote, text[span[0] : span[1]], least_ratio=settings.word_least_ratio):
+    if not found.misread_count and not found.is_respaced:
+        return QuoteLocation("normalised", *span)
+    read_as_written = 1 - found.misread_count / letters
+    if letters < settings.fuzzy_least_chars or read_as_written < settings.fuzzy_least_ratio / 100:
         return QuoteLocation("failed", problem="words_differ")
     return _judged("fuzzy", quote, text, span)
 
 
-def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span grown until its edges part no word, without white space at its ends."""
+def _why_not(quote: str, text: str, settings: QuoteSettings) -> QuoteProblem:
+    """What is different at the most similar place: says why, decides nothing."""
+    compared, place = normalise(quote), normalise(text)
+    if len(compared.text) < settings.fuzzy_least_chars:
+        return "not_found"
+    aligned = fuzz.partial_ratio_alignment(compared.text, place.text, score_cutoff=_SIMILAR_PLACE)
+    if aligned is None or aligned.dest_start >= aligned.dest_end or len(compared.text) > len(place.text) * 1.25:
+        return "not_found"
+    start, end = place.original_span(aligned.dest_start, aligned.dest_end)
     while cuts_word(text, start):
         start -= 1
     while cuts_word(text, end):
         end += 1
-    while start < end and text[start] == " ":
-        start += 1
-    while end > start and text[end - 1] == " ":
-        end -= 1
-    return start, end
+    found = text[start:end]
+    if numbers_of(quote) != numbers_of(found):
+        return "numbers_differ"
+    return "negations_differ" if negations_of(quote) != negations_of(found) else "words_differ"
 
 
 def document_span(passage: Passage, start: int, end: int) -> tuple[int, int] | None:
