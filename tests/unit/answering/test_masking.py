@@ -61,6 +61,11 @@ def test_other_numbers_are_left_alone(text: str) -> None:
     assert found(text) == []
 
 
+def test_nothing_hides_behind_what_nobody_sees() -> None:
+    assert found("to a\u200bda@exam\u00adple.com") == [("email", "a\u200bda@exam\u00adple.com")]
+    assert found("\uff11\uff10.0.0.1") == [("ip", "\uff11\uff10.0.0.1")]
+
+
 def test_an_iban_ends_where_its_country_says() -> None:
     assert found("IBAN DE89370400440532013000 BIC COBADEFF") == [("iban", "DE89370400440532013000")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import functools
 import html
 import re
 import unicodedata
@@ -14,6 +15,8 @@ from wellread.answering.checking.normalising import INVISIBLE, NormalisedText, n
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{12,}")
 _HEX = re.compile(r"[0-9A-Fa-f]{12,}")
+_URL_SAFE = str.maketrans("-_", "+/")
+_NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 _LEAST_CANARY_CHARS = 6
 
 Span = tuple[int, int]
@@ -26,6 +29,11 @@ def visible_text(text: str) -> NormalisedText:
     starts: list[int] = []
     ends: list[int] = []
     for index, character in enumerate(text):
+        if character.isascii():
+            pieces.append(character)
+            starts.append(index)
+            ends.append(index + 1)
+            continue
         for piece in unicodedata.normalize("NFKC", INVISIBLE.sub("", character)):
             pieces.append(piece)
             starts.append(index)
@@ -52,12 +60,13 @@ def find_canary(text: str, canary: str) -> list[Span]:
     if found:
         return sorted(found)
     squeezed = _kept(visible_text(text), lambda character: "" if character.isspace() else character)
+    coded = [needle.encode() for needle in needles]
     found = [
         squeezed.original_span(*match.span())
         for match in _ENCODED.finditer(squeezed.text)
-        if any(needle in decoded for decoded in _decodings(match.group()) for needle in needles)
+        if any(needle in decoded for decoded in _decodings(match.group()) for needle in coded)
     ]
-    references = (unquote(text), html.unescape(text))
+    references = {unquote(text), html.unescape(text)} - {text}
     if not found and any(wanted in _squashed(decoded).text for decoded in references):
         found.append((0, len(text)))
     return found
@@ -65,8 +74,7 @@ def find_canary(text: str, canary: str) -> list[Span]:
 
 def find_pieces(text: str, secret: str, *, least_chars: int) -> list[Span]:
     """Places where ``least_chars`` or more characters of the secret stand word for word, up to normalisation."""
-    source, place = normalise(secret).text, normalise(text)
-    pieces = {source[start : start + least_chars] for start in range(len(source) - least_chars + 1)}
+    place, pieces = normalise(text), _pieces(secret, least_chars)
     runs: list[Span] = []
     for start in range(len(place.text) - least_chars + 1):
         if place.text[start : start + least_chars] in pieces:
@@ -76,6 +84,13 @@ def find_pieces(text: str, secret: str, *, least_chars: int) -> list[Span]:
             else:
                 runs.append((start, end))
     return [place.original_span(*run) for run in runs]
+
+
+@functools.lru_cache(maxsize=8)
+def _pieces(secret: str, chars: int) -> frozenset[str]:
+    """All its pieces of this length: a deployment has one secret text, and asks for each sentence of an answer."""
+    source = normalise(secret).text
+    return frozenset(source[start : start + chars] for start in range(len(source) - chars + 1))
 
 
 def _squashed(text: str) -> NormalisedText:
@@ -103,14 +118,13 @@ def _occurrences(text: str, needle: str) -> Iterator[int]:
         start = text.find(needle, start + 1)
 
 
-def _decodings(encoded: str) -> Iterator[str]:
-    """What the run may mean: base64 from each of its four alignments, hexadecimal from both."""
-    alphabet = encoded.translate(str.maketrans("-_", "+/"))
+def _decodings(encoded: str) -> Iterator[bytes]:
+    """What the run may mean: base64 from each of its four alignments, hexadecimal from both; letters and digits."""
+    alphabet = encoded.translate(_URL_SAFE)
     for shift in range(4):
         part = alphabet[shift:]
-        part += "A" * (-len(part) % 4)
-        yield _squashed(base64.b64decode(part).decode("latin-1")).text
+        yield base64.b64decode(part + "A" * (-len(part) % 4)).lower().translate(None, _NO_LETTERS)
     for match in _HEX.finditer(encoded):
         for shift in range(2):
             part = match.group()[shift:]
-            yield _squashed(bytes.fromhex(part[: len(part) // 2 * 2]).decode("latin-1")).text
+            yield bytes.fromhex(part[: len(part) // 2 * 2]).lower().translate(None, _NO_LETTERS)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from wellread.answering.checking.disguises import visible_text
+
 PersonalKind = Literal["email", "phone", "iban", "card", "ip", "id"]
 KINDS: tuple[PersonalKind, ...] = ("email", "iban", "card", "id", "ip", "phone")
 """In the order in which they claim a place."""
@@ -32,12 +34,18 @@ class _Form:
 
 
 def find_personal_data(text: str, kinds: tuple[PersonalKind, ...] = KINDS) -> list[tuple[int, int, PersonalKind]]:
-    """(start, end, kind) of each thing found, in order, without overlaps."""
+    """(start, end, kind) of each thing found, in order, without overlaps.
+
+    It is found in the text as a reader sees it: invisible characters inside hide nothing.
+    """
+    place = visible_text(text)
     taken: list[tuple[int, int, PersonalKind]] = []
     for form in _FORMS:
         if form.kind in kinds:
-            free = [span for span in _matches(form, text) if not any(_overlap(span, other) for other in taken)]
-            taken += [(start, end, form.kind) for start, end in free]
+            for start, end in _matches(form, place.text):
+                span = place.original_span(start, end)
+                if not any(_overlap(span, other) for other in taken):
+                    taken.append((*span, form.kind))
     return sorted(taken)
 
 
