@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import HttpUrl, SecretStr
 
-from wellread.errors import AuthenticationError, SettingsError, WellreadError
-from wellread.models.credentials import header_values, required_key
+from wellread.errors import SettingsError, WellreadError
+from wellread.models.credentials import header_values, redacted, required_key
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ class CohereConnection:
         try:
             return ask(client)
         except ApiError as error:
-            failure = self._failure(error)
-            # The provider's words may quote the key: they must not follow as the cause in a traceback.
-            raise failure from (None if isinstance(failure, AuthenticationError) else error)
+            raise self._failure(error) from None  # The provider's words may quote the key, and logs print causes.
         except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
             # Cohere's SDK lets transport errors through as they are, and stumbles over JSON of another shape.
-            raise transport_error(self._asked, error) from error
+            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            is_unknown = was_sent and self._stage == "answer"
+            raise transport_error(self._asked, error, is_unknown=is_unknown) from error
 
     def close(self) -> None:
         """Close the connections, where any were opened; the next call opens new ones."""
@@ -87,12 +87,15 @@ class CohereConnection:
         return FailedRequest(
             asked=self._asked,
             status=status,
-            message=message,
+            message=redacted(message, [self._key(), *header_values(self._headers, asked=self._asked).values()]),
             code=code,
             param=param,
             stage=self._stage,
             retry_after_seconds=retry_after_seconds(error.headers),
         ).as_error()
+
+    def _key(self) -> str:
+        return required_key(self._api_key, variable="CO_API_KEY", asked=self._asked)
 
     @cached_property
     def _client(self) -> ClientV2:
@@ -103,7 +106,7 @@ class CohereConnection:
                 self._asked, found="package cohere is not installed", remedy="Install wellread-airflow[cohere]."
             ) from error
         return ClientV2(
-            api_key=required_key(self._api_key, variable="CO_API_KEY", asked=self._asked),
+            api_key=self._key(),
             base_url=str(self._base_url).rstrip("/") if self._base_url is not None else None,
             max_retries=0,  # One retry layer, ours.
             timeout=self._timeout_seconds,

@@ -7,7 +7,7 @@ A header that no HTTP library sends is refused here. Left to the libraries, a ke
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
@@ -47,6 +47,13 @@ def header_values(headers: Mapping[str, SecretStr], *, asked: str) -> dict[str, 
         name: _header_value(value.get_secret_value(), name=f"the header {name}", asked=asked)
         for name, value in headers.items()
     }
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without the secrets, which a server may have repeated in it."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***").replace(secret.removeprefix("Bearer "), "***")
+    return text
 
 
 def _header_value(value: str, *, name: str, asked: str) -> str:

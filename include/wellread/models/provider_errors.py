@@ -13,6 +13,7 @@ from wellread.errors import (
     DocumentError,
     QuotaExhaustedError,
     RateLimitedError,
+    ResponseUnknownError,
     SettingsError,
     TransientError,
     WellreadError,
@@ -65,10 +66,10 @@ class FailedRequest:
                 remedy="Lower the concurrency.",
                 retry_after_seconds=self.retry_after_seconds,
             )
+        is_unknown = 200 <= self.status < 300 and self.stage == "answer"
         if self.status >= 500 or self.status in _TRY_AGAIN_STATUS or 200 <= self.status < 300:
-            return TransientError(
-                self.asked, found=found, remedy="Try later.", retry_after_seconds=self.retry_after_seconds
-            )
+            kind = ResponseUnknownError if is_unknown else TransientError  # a damaged answer was computed
+            return kind(self.asked, found=found, remedy="Try later.", retry_after_seconds=self.retry_after_seconds)
         return self._refusal(found)
 
     def _refusal(self, found: str) -> WellreadError:
@@ -84,9 +85,13 @@ class FailedRequest:
         return DocumentError(self.asked, found=found, remedy=remedy, stage=self.stage, cause=cause)
 
 
-def transport_error(asked: str, error: BaseException) -> TransientError:
-    """A request that got no whole answer: refused or cut connection, time-out, damaged JSON."""
-    return TransientError(
+def transport_error(asked: str, error: BaseException, *, is_unknown: bool = False) -> TransientError:
+    """A request that got no whole answer: refused or cut connection, time-out, damaged JSON.
+
+    ``is_unknown``: it was sent and may be billed, which makes it a ``ResponseUnknownError``.
+    """
+    kind = ResponseUnknownError if is_unknown else TransientError
+    return kind(
         asked,
         found=f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE_CHARS],
         remedy="Check that the server runs.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -92,6 +93,8 @@ class OpenAIModelSettings(_Frozen):
     )
     base_url: HttpUrl | None = Field(default=None, description="None: OPENAI_BASE_URL, else OpenAI itself.")
     api_key: SecretStr | None = Field(default=None, description="None: the environment's OPENAI_API_KEY.")
+    headers: Mapping[str, SecretStr] = Field(default_factory=dict, description="Sent with every request.")
+    query: Mapping[str, str] = Field(default_factory=dict, description="Query parameters of every request.")
     dimensions: int = Field(default=1536, ge=1, description="Numbers in a vector; 1536 is the default model's own.")
     request_dimensions: Literal["ask", "native"] = Field(
         default="native",
@@ -125,6 +128,7 @@ class CohereModelSettings(_Frozen):
     model: str = Field(default="embed-v4.0", min_length=1, description="The model's name.")
     base_url: HttpUrl | None = Field(default=None, description="None: Cohere itself.")
     api_key: SecretStr | None = Field(default=None, description="None: the environment's CO_API_KEY.")
+    headers: Mapping[str, SecretStr] = Field(default_factory=dict, description="Sent with every request.")
     dimensions: int = Field(default=1536, ge=1, description="Numbers in a vector; 1536 is the default model's own.")
     request_dimensions: Literal["ask", "native"] = Field(
         default="native", description="'ask' sends output_dimension (v4 and newer), 'native' does not."

@@ -14,6 +14,7 @@ from wellread.errors import (
     DocumentError,
     QuotaExhaustedError,
     RateLimitedError,
+    ResponseUnknownError,
     SettingsError,
     TransientError,
     WellreadError,
@@ -121,7 +122,7 @@ def test_errors_of_a_submission_are_those_of_a_request(batches: ChatBatches, scr
         with pytest.raises(kind):
             batches.submit([("a", ASKED)], submission_key="key")
     scripted.cut()
-    with pytest.raises(TransientError):
+    with pytest.raises(ResponseUnknownError):
         batches.submit([("a", ASKED)], submission_key="key")
 
 

@@ -17,6 +17,7 @@ from wellread.errors import (
     DocumentError,
     QuotaExhaustedError,
     RateLimitedError,
+    ResponseUnknownError,
     SettingsError,
     TransientError,
     WellreadError,
@@ -196,11 +197,11 @@ def test_a_stored_body_that_is_no_reply_is_malformed(chat: AnthropicChat, body: 
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"id": "1", "cont', b"[1]", b'"text"'])
-def test_a_damaged_body_is_transient_and_never_retried_here(
+def test_a_damaged_body_may_be_billed_and_is_never_retried_here(
     chat: AnthropicChat, scripted: Any, body: bytes
 ) -> None:
     scripted.answer(body)
-    assert type(error_of(chat)) is TransientError
+    assert type(error_of(chat)) is ResponseUnknownError
     assert len(scripted.requests) == 1
 
 
@@ -265,9 +266,9 @@ def test_an_absurd_wait_is_handed_up_not_slept(chat: AnthropicChat, scripted: An
     assert len(scripted.requests) == 1
 
 
-def test_a_cut_connection_and_no_server_are_transient(chat: AnthropicChat, scripted: Any) -> None:
+def test_a_cut_request_may_be_billed_and_one_without_a_server_is_not(chat: AnthropicChat, scripted: Any) -> None:
     scripted.cut()
-    assert type(error_of(chat)) is TransientError
+    assert type(error_of(chat)) is ResponseUnknownError
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert type(error_of(build(f"http://127.0.0.1:{unused.getsockname()[1]}"))) is TransientError

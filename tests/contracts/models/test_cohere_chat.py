@@ -17,6 +17,7 @@ from wellread.errors import (
     DocumentError,
     QuotaExhaustedError,
     RateLimitedError,
+    ResponseUnknownError,
     SettingsError,
     TransientError,
     WellreadError,
@@ -207,16 +208,18 @@ def test_a_stored_body_that_is_no_reply_is_malformed(chat: CohereChat, body: byt
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"id": "1", "mess', b"[1]", b'"text"', b'{"message": "text"}'])
-def test_a_damaged_body_is_transient_and_never_retried_here(chat: CohereChat, scripted: Any, body: bytes) -> None:
+def test_a_damaged_body_may_be_billed_and_is_never_retried_here(
+    chat: CohereChat, scripted: Any, body: bytes
+) -> None:
     scripted.answer(body)
-    assert type(error_of(chat)) is TransientError
+    assert type(error_of(chat)) is ResponseUnknownError
     assert len(scripted.requests) == 1
 
 
 @pytest.mark.parametrize("finish", ["ERROR", "TIMEOUT"])
-def test_a_reply_that_broke_off_at_the_provider_is_transient(chat: CohereChat, scripted: Any, finish: str) -> None:
+def test_a_reply_that_broke_off_at_the_provider_may_be_billed(chat: CohereChat, scripted: Any, finish: str) -> None:
     scripted.answer(reply(finish=finish))
-    assert type(error_of(chat)) is TransientError
+    assert type(error_of(chat)) is ResponseUnknownError
 
 
 @pytest.mark.parametrize(
@@ -256,9 +259,9 @@ def test_a_prompt_that_does_not_fit_is_too_long(chat: CohereChat, scripted: Any)
     assert isinstance(error, DocumentError) and error.cause == "too_long"
 
 
-def test_a_cut_connection_is_transient_and_a_wait_is_named(chat: CohereChat, scripted: Any) -> None:
+def test_a_cut_connection_may_be_billed_and_a_wait_is_named(chat: CohereChat, scripted: Any) -> None:
     scripted.cut()
-    assert type(error_of(chat)) is TransientError
+    assert type(error_of(chat)) is ResponseUnknownError
     scripted.answer({"message": "slow down"}, 429, retry_after_ms="1500")
     error = error_of(chat)
     assert isinstance(error, RateLimitedError) and error.retry_after_seconds == 1.5

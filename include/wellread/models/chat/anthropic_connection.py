@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from wellread.errors import AuthenticationError, SettingsError, WellreadError
+from wellread.errors import SettingsError, WellreadError
 from wellread.models.chat.settings import ChatModelSettings
-from wellread.models.credentials import header_values, required_key
+from wellread.models.credentials import header_values, redacted, required_key
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 
 if TYPE_CHECKING:
@@ -64,11 +64,10 @@ class AnthropicConnection:
         try:
             yield
         except anthropic.APIStatusError as error:
-            failure = self._failure(error)
-            # The provider's words may quote the key: they must not follow as the cause in a traceback.
-            raise failure from (None if isinstance(failure, AuthenticationError) else error)
+            raise self._failure(error) from None  # The provider's words may quote the key, and logs print causes.
         except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
-            raise transport_error(self._asked, error) from error
+            was_sent = not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise transport_error(self._asked, error, is_unknown=was_sent) from error
         except anthropic.AnthropicError as error:
             raise SettingsError(
                 self._asked, found=f"{type(error).__name__}: {error}"[:300], remedy="Check the model's settings."
@@ -85,14 +84,14 @@ class AnthropicConnection:
             asked=self._asked,
             status=error.status_code,
             kind=error.type or "",
-            message=error.api_message or error.message,
+            message=redacted(error.api_message or error.message, [self._key(), *self._headers().values()]),
             wait_seconds=retry_after_seconds(dict(error.response.headers)),
         )
 
     @cached_property
     def _client(self) -> Anthropic:
         try:
-            from anthropic import Anthropic
+            from anthropic import Anthropic, DefaultHttpxClient
         except ImportError as error:
             raise SettingsError(
                 self._asked,
@@ -103,13 +102,21 @@ class AnthropicConnection:
         # The client appends /v1/messages itself; addresses of gateways are often given with their /v1.
         base_url = str(settings.base_url).rstrip("/").removesuffix("/v1") if settings.base_url is not None else None
         return Anthropic(
-            api_key=required_key(settings.api_key, variable="ANTHROPIC_API_KEY", asked=self._asked),
+            api_key=self._key(),
             base_url=base_url,
-            default_headers=header_values(settings.headers, asked=self._asked),
+            default_headers=self._headers(),
             default_query=dict(settings.query),
             max_retries=0,  # One retry layer, ours: the SDK obeys any Retry-After, however long.
             timeout=settings.timeout_seconds,
+            # A redirect to another host would take the headers that carry keys along.
+            http_client=DefaultHttpxClient(follow_redirects=False),
         )
+
+    def _key(self) -> str:
+        return required_key(self._settings.api_key, variable="ANTHROPIC_API_KEY", asked=self._asked)
+
+    def _headers(self) -> dict[str, str]:
+        return header_values(self._settings.headers, asked=self._asked)
 
 
 def anthropic_error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wellread.errors import SettingsError, TransientError
+from wellread.errors import ResponseUnknownError, SettingsError
 from wellread.models.chat.cohere_replies import FAILED_FINISHES, cohere_limits, read_cohere_reply
 from wellread.models.chat.configured_limits import configured_limits
 from wellread.models.chat.protocol import (
@@ -83,14 +83,17 @@ class CohereChat:
         self._counter.learn(request, usage)
 
     def ask(self, request: ChatRequest) -> RawReply:
-        """One request; see ``ChatModel``. A reply that Cohere broke off (ERROR, TIMEOUT) is ``TransientError``."""
+        """One request; see ``ChatModel``.
+
+        Raises ``ResponseUnknownError`` also for a reply that Cohere broke off (ERROR, TIMEOUT).
+        """
         refuse_bad_text(request, asked=self._asked)
         response = self._connection.call(
             lambda client: client.with_raw_response.chat(**self._body(request)).response
         )
         finish = checked_body(response.content, asked=self._asked).get("finish_reason")
         if finish in FAILED_FINISHES:
-            raise TransientError(self._asked, found=f"a reply that ended with {finish}", remedy="Ask again.")
+            raise ResponseUnknownError(self._asked, found=f"a reply that ended with {finish}", remedy="Ask again.")
         return RawReply(response.content, reported=cohere_limits(response.headers))
 
     def read(self, body: bytes) -> ChatReply:

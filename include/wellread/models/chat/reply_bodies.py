@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from wellread.errors import DocumentError, TransientError
+from wellread.errors import DocumentError, ResponseUnknownError
 from wellread.models.chat.protocol import ChatRequest
 
 
@@ -28,11 +28,15 @@ def refuse_bad_text(request: ChatRequest, *, asked: str) -> None:
 
 
 def checked_body(body: bytes, *, asked: str) -> Mapping[str, object]:
-    """The JSON object in a body that has just come in; raises ``TransientError``, so that it is asked for again."""
+    """The JSON object in a body that has just come in.
+
+    Raises:
+        ResponseUnknownError: It is damaged: the reply was computed, and perhaps billed.
+    """
     try:
         return _json_object(body)
     except ValueError as error:
-        raise TransientError(
+        raise ResponseUnknownError(
             asked, found=f"a damaged body ({error})"[:300], remedy="Ask again; if it stays, look at the server."
         ) from error
 

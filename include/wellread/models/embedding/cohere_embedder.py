@@ -33,6 +33,7 @@ class CohereEmbedder:
             base_url=self._settings.base_url,
             timeout_seconds=self._settings.timeout_seconds,
             concurrency=self._settings.concurrency,
+            headers=self._settings.headers,
         )
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wellread.errors import SettingsError, TransientError, WellreadError
-from wellread.models.credentials import provider_key
+from wellread.models.credentials import header_values, provider_key, redacted
 from wellread.models.embedding.tokenization import load_tokenizer, token_ids
 from wellread.models.embedding.vectors import unit_vectors
 from wellread.models.protocol import EmbedderLimits, EmbeddingKind, EmbeddingResult
@@ -98,7 +98,7 @@ class OpenAIEmbedder:
                 dimensions=self._settings.dimensions if asks else openai.omit,
             )
         except openai.APIStatusError as error:
-            raise self._status_error(error) from error
+            raise self._status_error(error) from None  # Its words may quote the key, and logs print causes.
         except (openai.APIError, ValueError) as error:
             # The SDK lets a damaged body through as a bare JSON error, and an empty one as a ValueError.
             raise transport_error(self._asked, error) from error
@@ -111,7 +111,7 @@ class OpenAIEmbedder:
         return FailedRequest(
             asked=self._asked,
             status=error.status_code,
-            message=error.message,
+            message=redacted(error.message, [self._key(), *self._headers().values()]),
             code=error.code or "",
             param=error.param or "",
             retry_after_seconds=retry_after_seconds(dict(error.response.headers)),
@@ -139,7 +139,7 @@ class OpenAIEmbedder:
     @cached_property
     def _client(self) -> OpenAI:
         try:
-            from openai import OpenAI
+            from openai import DefaultHttpxClient, OpenAI
         except ImportError as error:
             raise SettingsError(
                 self._asked, found="package openai is not installed", remedy="Install wellread-airflow[openai]."
@@ -149,7 +149,14 @@ class OpenAIEmbedder:
             base_url=str(self._settings.base_url) if self._settings.base_url is not None else None,
             max_retries=0,  # One retry layer, ours: the SDK would also retry an exhausted quota.
             timeout=self._settings.timeout_seconds,
+            default_headers=self._headers(),
+            default_query=dict(self._settings.query),
+            # A redirect to another host would take the headers that carry keys along.
+            http_client=DefaultHttpxClient(follow_redirects=False),
         )
+
+    def _headers(self) -> dict[str, str]:
+        return header_values(self._settings.headers, asked=self._asked)
 
     def _key(self) -> str:
         key = provider_key(self._settings.api_key, variable="OPENAI_API_KEY", asked=self._asked)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wellread.errors import SettingsError, WellreadError
 from wellread.models.chat.settings import RerankSettings
-from wellread.models.credentials import provider_key
+from wellread.models.credentials import provider_key, redacted
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds, transport_error
 from wellread.models.reranking.protocol import RerankerIdentity, RerankResult
 from wellread.models.reranking.scores import check_rerank_request, scores_in_order
@@ -99,16 +99,19 @@ class HttpReranker:
         return FailedRequest(
             asked=self._asked,
             status=response.status_code,
-            message=response.text,
+            message=redacted(response.text, [self._key()]),
             stage="rerank",
             retry_after_seconds=retry_after_seconds(response.headers),
         ).as_error()
+
+    def _key(self) -> str:
+        return provider_key(self._settings.api_key, asked=self._asked)
 
     @cached_property
     def _client(self) -> httpx.Client:
         import httpx
 
-        key = provider_key(self._settings.api_key, asked=self._asked)
+        key = self._key()
         return httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=self._settings.timeout_seconds,
