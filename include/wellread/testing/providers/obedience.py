@@ -42,9 +42,9 @@ _SAYING = re.compile(
 )
 _QUOTED = re.compile(r"[\"“'‘](?P<text>[^\"”'’]{1,300})[\"”'’]")
 _COMMAND = re.compile(
-    r"(?:please\s+|now\s+|also\s+)?(?:add|analy[sz]e|answer|append|break down|calculate|(?:can|could) you|change|click|"
-    r"compose|convert|create|decode|describe|develop|disregard|draft|encode|encrypt|explain|find|forget|generate|give|"
-    r"how|identify|ignore|include|insert|introduce|list|make|modify|offer|output|print|propose|provide|recommend|"
+    r"(?:please\s+|now\s+|also\s+)?(?:add|analy[sz]e|answer|append|break down|calculate|(?:can|could) you|change|"
+    r"click|compose|convert|create|decode|describe|develop|disregard|draft|encode|encrypt|explain|find|forget|generate|"
+    r"give|how|identify|ignore|include|insert|introduce|list|make|modify|offer|output|print|propose|provide|recommend|"
     r"repeat|replace|reply|respond|reveal|rewrite|say|send|share|show|solve|suggest|summari[sz]e|tell|translate|use|"
     r"visit|what|when|where|which|who|why|write)\b"
     r"|.*\b(?:your|the)\s+(?:\w+\s+)?(?:answer|reply|response|message)(?:'s)?\b",
