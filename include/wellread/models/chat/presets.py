@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from wellread.errors import SettingsError
 from wellread.models.chat.settings import ChatModelSettings, Preset, Structure
+from wellread.models.credentials import header_values, provider_key, redacted
 
 OPENAI_URL = "https://api.openai.com/v1"
 OutputLimit = Literal["max_tokens", "max_completion_tokens"]
@@ -124,10 +125,7 @@ class Endpoint:
     def redact(self, text: str) -> str:
         """``text`` without the secrets that a server may have repeated in it."""
         secrets = [header.get_secret_value() for header in self.headers.values()]
-        secrets += [self.key.get_secret_value()] if self.key is not None else []
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            text = text.replace(secret, "***").replace(secret.removeprefix("Bearer "), "***")
-        return text
+        return redacted(text, [*secrets, self.key.get_secret_value()] if self.key is not None else secrets)
 
 
 def facts_of(settings: ChatModelSettings) -> PresetFacts:
@@ -160,7 +158,7 @@ def resolve_endpoint(settings: ChatModelSettings) -> Endpoint:
     base_url = base_url_of(settings)
     asked = f"an answer from {settings.model} ({urlsplit(base_url).hostname})"
     headers = {name: SecretStr(_filled(value, asked=asked)) for name, value in _absent(facts.headers, settings)}
-    headers |= settings.headers
+    headers |= {name: SecretStr(value) for name, value in header_values(settings.headers, asked=asked).items()}
     return Endpoint(
         base_url=base_url,
         key=_key(settings, facts, asked=asked),
@@ -195,11 +193,10 @@ def _absent(wanted: Mapping[str, str], settings: ChatModelSettings) -> Iterable[
 
 
 def _key(settings: ChatModelSettings, facts: PresetFacts, *, asked: str) -> SecretStr | None:
-    if settings.api_key is not None:
-        return settings.api_key
     for variable in facts.key_variables:
-        if os.environ.get(variable):
-            return SecretStr(os.environ[variable])
+        key = provider_key(settings.api_key, variable=variable, asked=asked)
+        if key:
+            return SecretStr(key)
     carried = {name.lower() for name in settings.headers}
     if facts.needs_key and not carried & {facts.key_header.lower(), "authorization"}:
         raise SettingsError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -36,6 +35,7 @@ from wellread.models.chat.reply_bodies import (
 from wellread.models.chat.schema_prompt import messages_with_schema
 from wellread.models.chat.settings import ChatModelSettings
 from wellread.models.chat.token_counts import TokenCounter
+from wellread.models.credentials import header_values, redacted, required_key
 from wellread.models.provider_errors import FailedRequest, retry_after_seconds
 
 _logger = logging.getLogger("wellread.models")
@@ -221,7 +221,7 @@ class ReplicateChat:
         return FailedRequest(
             asked=self._asked,
             status=status,
-            message=message.replace(self._key.get_secret_value(), "***"),
+            message=redacted(message, [self._key.get_secret_value()]),
             code="too_long" if status < 500 and _TOO_LONG.search(message) else "",
             stage="answer",
             retry_after_seconds=retry_after_seconds(headers),
@@ -229,16 +229,12 @@ class ReplicateChat:
 
     @cached_property
     def _key(self) -> SecretStr:
-        if self._settings.api_key is not None:
-            return self._settings.api_key
-        key = os.environ.get("REPLICATE_API_TOKEN", "")
-        if not key:
-            raise SettingsError(self._asked, found="no key", remedy="Set REPLICATE_API_TOKEN.")
+        key = required_key(self._settings.api_key, variable="REPLICATE_API_TOKEN", asked=self._asked)
         return SecretStr(key)
 
     @cached_property
     def _client(self) -> httpx.Client:
-        given = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        given = header_values(self._settings.headers, asked=self._asked)
         return httpx.Client(
             headers={"Authorization": f"Bearer {self._key.get_secret_value()}", **given},
             params=dict(self._settings.query),
