@@ -17,7 +17,7 @@ class Freshness:
     """As of when a collection is true to some of its sources, and the head that shows it."""
 
     true_as_of: datetime | None
-    """When the oldest of the sources' last successful runs began, whether or not it found a change. ``None``: a
+    """When the oldest of the sources' last complete runs began, whether or not it found a change. ``None``: a
     source has had no such run."""
     head_seq: int
     """The head that holds what these runs published; 0: there is none."""
@@ -80,6 +80,6 @@ def _recorded_head(
     known = freshness(collection, source_ids)
     if known.true_as_of is None or known.true_as_of < since:
         as_of = known.true_as_of
-        found = "a source has had no successful run" if as_of is None else f"it is true as of {as_of.isoformat()}"
+        found = "a source has had no complete run" if as_of is None else f"it is true as of {as_of.isoformat()}"
         raise StaleIndexError(asked, found=found, remedy="Ingest the sources, then try again.")
     return known.head_seq

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from wellread.ledger.database import Ledger
-from wellread.ledger.freshness import successes_by_source
+from wellread.ledger.freshness import complete_runs_began
 from wellread.ledger.revisions import find_collection
 from wellread.retrieval.freshness import Freshness
 
@@ -14,7 +14,7 @@ from wellread.retrieval.freshness import Freshness
 def freshness_of(ledger: Ledger, collection: str, source_ids: Sequence[str] = ()) -> Freshness:
     """What the ledger knows of these sources; of all that the collection has, where none is named."""
     with ledger.reading() as reading:
-        began = list(successes_by_source(reading, collection, source_ids).values())
+        began = list(complete_runs_began(reading, collection, source_ids).values())
         row = find_collection(reading, collection)
     known = [moment for moment in began if moment is not None]
     is_known = bool(known) and len(known) == len(began)

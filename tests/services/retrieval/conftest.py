@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -44,12 +45,22 @@ class Library:
     projection: Projection
 
     def write(
-        self, key: str, title: str, texts: Sequence[str], *, rev_from: int = 1, listed: int | None = None
+        self,
+        key: str,
+        title: str,
+        texts: Sequence[str],
+        *,
+        rev_from: int = 1,
+        listed: int | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         """One document; its version lists the first ``listed`` chunks only, where given."""
         vectors = self.embedder.embed(texts, kind="document").vectors
         chunks = [
-            replace(chunk_of(text, key, rev_from=rev_from, title=title), vector=tuple(vector.tolist()))
+            replace(
+                chunk_of(text, key, rev_from=rev_from, title=title, fields=fields or {}),
+                vector=tuple(vector.tolist()),
+            )
             for text, vector in zip(texts, vectors, strict=True)
         ]
         self.store.insert_chunks(self.projection, chunks)
@@ -89,8 +100,8 @@ def library(weaviate_address: ServerAddress, collection_name: str) -> Iterator[L
         projection = projection_of(collection_name, model=embedder.identity)
         store.create_projection(projection)
         made = Library(store, embedder, projection)
-        made.write("contracts/lease.pdf", "Lease of rooms", LEASE)
-        made.write("contracts/supply.pdf", "Supply of flour", SUPPLY)
+        made.write("contracts/lease.pdf", "Lease of rooms", LEASE, fields={"year": 2020})
+        made.write("contracts/supply.pdf", "Supply of flour", SUPPLY, fields={"year": 2021})
         made.write("notes/bread.txt", "Bread", NOTE)
         made.publish(1, 2)
         yield made

@@ -108,6 +108,23 @@ def test_another_model_is_refused_before_anything_is_searched(library: Library) 
         retriever.retrieve("bread", collection=library.projection.collection, scope=ALL)
 
 
+def test_words_alone_are_searched_whatever_the_model(library: Library) -> None:
+    other = LocalEmbedder(LocalModelSettings(query_prefix="query: "))
+    retriever = Retriever(library.store, other)
+    found = retriever.retrieve("ovens", collection=library.projection.collection, scope=ALL, mode="keyword")
+    assert found.passages
+
+
+def test_a_warm_retriever_notices_that_the_collection_moved_to_another_model(library: Library) -> None:
+    retriever = Retriever(library.store, library.embedder, RetrievalSettings(head_cache_seconds=0))
+    options: dict[str, Any] = {"collection": library.projection.collection, "scope": ALL}
+    assert retriever.retrieve("ovens", **options).passages
+    moved = replace(library.projection, number=2, model=replace(library.projection.model, revision="another"))
+    library.store.write_head(replace(retriever.head(library.projection.collection), seq=2, projection=moved))
+    with pytest.raises(ModelMismatchError, match="another"):
+        retriever.retrieve("ovens", **options)
+
+
 def test_a_collection_that_does_not_exist_is_named(library: Library) -> None:
     with pytest.raises(SettingsError, match="Nowhere"):
         ask(library, "bread", collection="Nowhere")

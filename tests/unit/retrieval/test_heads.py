@@ -62,7 +62,25 @@ def test_another_model_is_refused_and_the_difference_named() -> None:
         check_model(head(1), dataclasses.replace(MODEL, revision="r2"))
 
 
+@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(ModelIdentity)])
+def test_every_part_of_a_models_identity_counts(name: str) -> None:
+    other: object = 99 if isinstance(getattr(MODEL, name), int) else "other"
+    with pytest.raises(ModelMismatchError, match=f"{name} .*, not .*{other}"):
+        check_model(head(1), dataclasses.replace(MODEL, **{name: other}))  # type: ignore[arg-type]
+
+
 def test_a_snapshot_older_than_the_oldest_readable_is_refused() -> None:
     check_snapshot(head(9, oldest=5), Snapshot(5))
     with pytest.raises(SystemicError, match="vacuumed"):
         check_snapshot(head(9, oldest=5), Snapshot(4))
+
+
+def test_a_head_can_be_read_anew_however_young_it_is() -> None:
+    rows = Rows(head(1))
+    cache = HeadCache(rows, clock_seconds=lambda: 0.0)
+    cache.newest("Documents")
+    rows.newest = head(2)
+    assert cache.newest("Documents").seq == 1
+    assert cache.newest("Documents", renew=True).seq == 2
+    rows.newest = head(1)
+    assert cache.newest("Documents", renew=True).seq == 2
