@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wellread.answering.checking.facts import negations_of, numbers_of
+from wellread.answering.checking.letters import read_letters
 from wellread.answering.checking.normalising import cuts_word, normalise
-from wellread.answering.checking.quotes import locate_quote
+from wellread.answering.checking.quotes import QuoteSettings, locate_quote
 
 TEXTS = st.text(max_size=200)
 PROSE = st.lists(
@@ -74,3 +75,42 @@ def test_normalising_twice_changes_nothing_and_spans_point_into_the_text(text: s
     assert len(once.starts) == len(once.ends) == len(once.text)
     assert all(0 <= start < end <= len(text) for start, end in zip(once.starts, once.ends, strict=True))
     assert list(once.starts) == sorted(once.starts)
+
+
+@given(PROSE)
+def test_look_alikes_are_found_at_the_very_place(text: str) -> None:
+    words = text.split(" ")
+    misread = [word.replace("m", "rn") if word.isascii() and word.isalpha() else word for word in words]
+    assume(misread != words)
+    location = locate_quote(
+        " ".join(misread), text, settings=QuoteSettings(fuzzy_least_chars=1, fuzzy_least_ratio=50)
+    )
+    if location.match != "failed":  # a word that became another word is refused
+        assert (location.start, location.end) == (0, len(text))
+
+
+@given(PROSE, PROSE)
+def test_whatever_is_found_has_the_same_classes_of_letters(first: str, second: str) -> None:
+    location = locate_quote(first, f"{second} {first} {second}")
+    assert location.match == "exact"
+    assert location.start is not None
+    found = f"{second} {first} {second}"[location.start : location.end]
+    assert read_letters(found).classes == read_letters(first).classes
+
+
+@given(PROSE, st.data())
+def test_a_word_left_out_of_the_middle_never_passes(text: str, data: st.DataObject) -> None:
+    words = text.split(" ")
+    assume(len(words) >= 6 and len(set(map(str.casefold, words))) == len(words))
+    place = data.draw(st.integers(1, len(words) - 2))
+    quote = " ".join(words[:place] + words[place + 1 :])
+    location = locate_quote(quote, text)
+    assert location.match == "failed"
+
+
+@given(TEXTS)
+def test_reading_gives_one_entry_for_each_unit_and_spans_in_order(text: str) -> None:
+    read = read_letters(text)
+    assert len(read.classes) == len(read.units) == len(read.starts) == len(read.ends) == len(read.breaks)
+    assert all(0 <= start < end <= len(text) for start, end in zip(read.starts, read.ends, strict=True))
+    assert list(read.starts) == sorted(read.starts)

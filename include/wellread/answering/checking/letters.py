@@ -178,11 +178,13 @@ class _Writer:
             tuple(self._numbers),
         )
 
-    def _gap(self, token: Token) -> str:
+    def _break(self, token: Token) -> str:
+        """What stands before a word; ``does n't`` and ``the firm 's`` are written with and without a space."""
         gap = self._plain.text[self._end : token.start]
-        if "-" in gap or not gap:
-            return "1" if gap else "0"
-        return "2" if " " in gap else "1"
+        is_ending = "'" in gap or (token.text == "n" and self._plain.text.startswith("'t", token.end))
+        if self._after_fact or "-" in gap or is_ending:
+            return "1"
+        return "2" if " " in gap else "1" if gap else "0"
 
     def _write_word(self, token: Token) -> None:
         if token.text == "t" and self._words and self._words[-1].endswith("n"):
@@ -190,7 +192,7 @@ class _Writer:
                 self._words.append("n't")
         else:
             self._words.append(token.text)
-        gap = "1" if self._after_fact else self._gap(token)
+        gap = self._break(token)
         is_name = self._text[self._plain.starts[token.start]].isupper()
         for place in range(token.start, token.end):
             for shape, unit in shapes_of(self._plain.text[place]):

@@ -124,10 +124,15 @@ def cuts_word(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if _parts_number(text, position) or _turns_meaning(text, position):
         return True
-    if after >= "\u0300" and unicodedata.category(after).startswith("M"):
+    if _is_mark(after):
         return True
-    both_words = before.isalnum() and after.isalnum()
+    both_words = (before.isalnum() or _is_mark(before)) and after.isalnum()
     return both_words and not _NO_SPACES.match(before) and not _NO_SPACES.match(after)
+
+
+def _is_mark(character: str) -> bool:
+    """An accent, a vowel sign or another mark that belongs to the letter before it."""
+    return character >= "\u0300" and unicodedata.category(character).startswith("M")
 
 
 def _parts_number(text: str, position: int) -> bool:

@@ -41,7 +41,7 @@ class QuoteSettings(BaseModel):
         description="Quotes of fewer letters must match up to normalisation: misread, they say too little.",
     )
     word_least_ratio: float = Field(
-        default=60.0,
+        default=70.0,
         ge=50.0,
         le=100.0,
         description="Least share, in per cent, of one word's letters that are read as the document has them, "
