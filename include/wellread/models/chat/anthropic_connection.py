@@ -129,7 +129,7 @@ def anthropic_error(
         asked=asked,
         status=status or _STATUS_BY_TYPE.get(kind, 500),
         message=message,
-        code="billing_error" if _UNPAID.search(message) else code,
+        code="billing_error" if status != 429 and _UNPAID.search(message) else code,
         param=option[1] if option is not None else "",
         stage="answer",
         retry_after_seconds=wait_seconds,
