@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from wellread.errors import SystemicError, WellreadError
 from wellread.models.reranking.protocol import Reranker, RerankResult
-from wellread.retries import call_with_retries
+from wellread.retries import RetrySettings, call_with_retries
 from wellread.retrieval.rescoring import Candidate
 from wellread.retrieval.settings import RetrievalSettings
 
@@ -34,6 +34,7 @@ def reranked(
     settings: RetrievalSettings,
     *,
     least_count: int,
+    retry: RetrySettings,
 ) -> Reranked:
     """The best ``rerank_count`` candidates (never fewer than ``least_count``) in the reranker's order.
 
@@ -45,7 +46,7 @@ def reranked(
         return Reranked(best)
     texts = [_text(candidate, settings.rerank_text_chars) for candidate in best]
     try:
-        result = _scores(reranker, question, texts, settings)
+        result = _scores(reranker, question, texts, retry)
     except WellreadError as error:
         if settings.rerank_failure == "fail":
             raise
@@ -64,13 +65,11 @@ def _text(candidate: Candidate, longest_chars: int) -> str:
     return text[:longest_chars].rsplit(maxsplit=1)[0]
 
 
-def _scores(reranker: Reranker, question: str, texts: Sequence[str], settings: RetrievalSettings) -> RerankResult:
+def _scores(reranker: Reranker, question: str, texts: Sequence[str], retry: RetrySettings) -> RerankResult:
     """One score a text. More texts than one request takes go in several: a text's score depends on no other."""
     size = max(1, reranker.texts_per_request)
     results = [
-        call_with_retries(
-            _call(reranker, question, texts[start : start + size]), settings=settings.rerank_retry, what="rerank"
-        )
+        call_with_retries(_call(reranker, question, texts[start : start + size]), settings=retry, what="rerank")
         for start in range(0, len(texts), size)
     ]
     scores = tuple(score for result in results for score in result.scores)

@@ -12,6 +12,7 @@ import numpy as np
 from wellread.errors import SettingsError
 from wellread.models.protocol import Embedder
 from wellread.models.reranking.protocol import Reranker
+from wellread.retries import RetrySettings
 from wellread.retrieval.freshness import AskFreshness, head_above_floor
 from wellread.retrieval.heads import HeadCache, check_model, check_snapshot
 from wellread.retrieval.options import RetrievalCall, RetrievalOptions
@@ -59,6 +60,7 @@ class Retriever:
         *,
         term_statistics: Callable[[Head], TermStatistics] | None = None,
         reranker: Reranker | None = None,
+        rerank_retry: RetrySettings | None = None,
         freshness: AskFreshness | None = None,
     ) -> None:
         self._store = store
@@ -67,6 +69,7 @@ class Retriever:
         self._heads = HeadCache(store.read_head, lifetime_seconds=self._settings.head_cache_seconds)
         self._counted = term_statistics
         self._reranker = reranker
+        self._rerank_retry = rerank_retry if rerank_retry is not None else RetrySettings()
         self._freshness = freshness
         self._sampled = SampledStatistics(
             store,
@@ -237,7 +240,9 @@ class Retriever:
     def _reranked(self, question: str, best: Sequence[Candidate], call: RetrievalCall) -> Reranked:
         if self._reranker is None or not call.rerank:
             return Reranked(best)
-        return reranked(self._reranker, question, best, self._settings, least_count=call.k)
+        return reranked(
+            self._reranker, question, best, self._settings, least_count=call.k, retry=self._rerank_retry
+        )
 
     def _above_least(self, ordered: Reranked, call: RetrievalCall) -> tuple[list[Candidate], int]:
         """A least score meant for the reranker says nothing about the scores that stay where it was skipped."""

@@ -6,8 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wellread.retries import RetrySettings
-
 
 class RetrievalSettings(BaseModel):
     """How a question becomes passages."""
@@ -107,10 +105,6 @@ class RetrievalSettings(BaseModel):
         default="fail",
         description="What a reranker that fails does to a question: fail it, or keep the order before and say so "
         "in the result's notes.",
-    )
-    rerank_retry: RetrySettings = Field(
-        default=RetrySettings(attempts_count=4, total_seconds=30.0, longest_wait_seconds=10.0),
-        description="How long a reranker that is busy is asked again. A person may be waiting.",
     )
     least_score: float | None = Field(
         default=None,

@@ -6,7 +6,7 @@ import dataclasses
 import glob
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,8 @@ from wellread.ledger.database import Ledger
 from wellread.ledger.question_jobs import QuestionJobs
 from wellread.models.embedding.factory import build_embedder
 from wellread.models.protocol import Embedder
+from wellread.models.reranking.factory import build_reranker
+from wellread.models.reranking.protocol import Reranker
 from wellread.parsing.pool import ParserPool
 from wellread.parsing.pool import signature as parse_signature
 from wellread.quality.document_statistics import mark_duplicates
@@ -39,6 +41,7 @@ from wellread.stores.protocol import Scope
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_store import WeaviateStore
 from wellread.telemetry.progress import NoProgress, Progress
+from wellread.workspace.freshness import freshness_of
 from wellread.workspace.language_models import LanguageModels
 from wellread.workspace.ledger_terms import LedgerTerms
 from wellread.workspace.settings import Settings, load_settings
@@ -227,7 +230,18 @@ class Workspace:
             self.embedder,
             self.settings.retrieval,
             term_statistics=LedgerTerms(self.ledger).statistics,
+            reranker=self.reranker,
+            rerank_retry=self.settings.rerank.retry,
+            freshness=partial(freshness_of, self.ledger),
         )
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """What reads the best passages again, where one is configured."""
+        reranker = build_reranker(self.settings.rerank)
+        if reranker is not None:
+            self._to_close.append(reranker.close)
+        return reranker
 
     @cached_property
     def retrieval_calibration(self) -> Calibration | None:

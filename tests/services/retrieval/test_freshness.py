@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from wellread.retrieval.retriever import Retriever
 from wellread.snapshots import Snapshot
 from wellread.sources.declarations import declaration_for_folder
 from wellread.workspace import Workspace
-from wellread.workspace.freshness import freshness_of
 
 pytestmark = pytest.mark.weaviate
 
@@ -31,7 +29,7 @@ def workspace(deployment: dict[str, Any]) -> Iterator[Workspace]:
 
 @pytest.fixture
 def retriever(workspace: Workspace) -> Retriever:
-    return Retriever(workspace.store, workspace.embedder, freshness=partial(freshness_of, workspace.ledger))
+    return workspace.retriever
 
 
 def ingest(workspace: Workspace, folder: Path, text: str | None = None) -> Any:
