@@ -129,6 +129,8 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cas
         monkeypatch.delenv(name, raising=False)
     # Whatever else stands in the environment must not travel to another server.
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-openai-itself")
+    monkeypatch.setenv("OPENAI_ORG_ID", "organization-of-openai-itself")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-openai-itself")
     for name, value in given.variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv(given.key_variable, KEY)
@@ -163,7 +165,7 @@ def test_a_request_arrives_where_the_server_expects_it(
         assert "authorization" not in request.headers
     assert request.headers.items() >= case.headers.items()
     assert request.headers["user-agent"].startswith("OpenAI/Python")
-    assert case.preset == "helicone" or "key-of-openai-itself" not in str(request.headers)
+    assert case.preset == "helicone" or "of-openai-itself" not in str(request.headers)
     assert request.body["model"] == "model-1"
     assert request.body[case.output_limit] == 1024
     assert request.body.get("response_format", {"type": "text"})["type"] == case.structure

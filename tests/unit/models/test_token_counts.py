@@ -24,7 +24,7 @@ def asked(text: str) -> ChatRequest:
 
 def teach(counter: TokenCounter, text: str, *, tokens_per_byte: float, times: int = 8) -> None:
     for _ in range(times):
-        counter.learn(asked(text), ChatUsage(input_tokens=16 + int(tokens_per_byte * len(text.encode()))))
+        counter.learn(asked(text), ChatUsage(input_tokens=int(tokens_per_byte * len(text.encode()))))
 
 
 def test_without_a_vocabulary_a_text_counts_as_its_bytes() -> None:
@@ -41,7 +41,7 @@ def test_a_request_counts_its_messages_schema_and_documents() -> None:
     schema = ChatSchema("answer", {"type": "object"})
     documents = (ChatDocument("d1", "Mills", "A mill."),)
     both = ChatRequest((ChatMessage("user", "Why?"),), schema=schema, documents=documents)
-    assert plain == 4 + 16
+    assert plain == 4 + 32
     assert counter.count_request(both) > plain + len("d1MillsA mill.") + len('{"type":"object"}')
 
 
@@ -76,6 +76,22 @@ def test_a_preamble_that_the_server_adds_is_learned() -> None:
     counter.learn(request, ChatUsage(input_tokens=90))
     assert counter.count_request(request) >= 90
     assert counter.count_tokens("Why?") == 4
+
+
+def test_short_requests_do_not_spoil_the_bound_with_their_overhead() -> None:
+    counter = TokenCounter()
+    teach(counter, ENGLISH, tokens_per_byte=0.2)
+    for _ in range(20):
+        counter.learn(asked("Why?"), ChatUsage(input_tokens=12))
+    assert counter.count_tokens(ENGLISH) < 0.3 * len(ENGLISH)
+
+
+def test_a_bound_learned_from_short_texts_holds_for_long_ones() -> None:
+    counter = TokenCounter()
+    short = ENGLISH[:450]
+    for _ in range(20):
+        counter.learn(asked(short), ChatUsage(input_tokens=7 + len(short) // 5))
+    assert counter.count_request(asked(ENGLISH * 50)) >= 7 + len(ENGLISH) * 50 // 5
 
 
 def test_a_usage_of_nothing_teaches_nothing() -> None:

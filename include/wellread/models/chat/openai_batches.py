@@ -175,7 +175,7 @@ class OpenAIBatches:
         )
 
     def _lines(self, file_id: str) -> Iterator[bytes]:
-        """The lines of a file. Only a line feed ends one: JSON may hold U+2028 as it is."""
+        """The lines of a file, held in memory. Only a line feed ends one: JSON may hold U+2028 as it is."""
         content = self._connection.call(
             lambda: (
                 self._connection.client.files.content(file_id, extra_headers=self._connection.extra_headers).content

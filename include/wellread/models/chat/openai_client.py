@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 _LONGEST_MESSAGE_CHARS = 300
 # What servers without a code of their own say where a prompt does not fit (vLLM, TGI, Together, Bedrock).
 _TOO_LONG = re.compile(
-    r"maximum context length|context (?:size|window|length)|too many (?:input )?tokens|input is too long|"
-    r"prompt is too long|tokens? exceeds?|must be <=? ?\d+ tokens",
+    r"maximum context length|context (?:size|window|length)|too many (?:input )?tokens|"
+    r"(?:input|prompt) is too long|`inputs` tokens \+",
     re.IGNORECASE,
 )
 # Codes that blame an option even where no parameter is named.
@@ -56,7 +56,10 @@ class OpenAIConnection:
                 self.asked, found="package openai is not installed", remedy="Install wellread-airflow[openai]."
             ) from error
         endpoint = self.endpoint
-        headers = {name: value.get_secret_value() for name, value in endpoint.headers.items()}
+        headers: dict[str, Any] = {name: value.get_secret_value() for name, value in endpoint.headers.items()}
+        if self._settings.preset not in {None, "helicone"}:
+            # The SDK takes these from the environment; they are nobody's business but OpenAI's.
+            headers = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit, **headers}
         if endpoint.key is not None and endpoint.key_header != "Authorization":
             headers[endpoint.key_header] = endpoint.key.get_secret_value()
         return openai.OpenAI(
@@ -108,12 +111,10 @@ class OpenAIConnection:
     def status_error(self, error: APIStatusError) -> WellreadError:
         """The error of a response of status 300 and above."""
         body = error.body if isinstance(error.body, dict) else {}
-        return self.failure(
-            error.status_code, body or {"message": error.message}, retry_after=dict(error.response.headers)
-        )
+        return self.failure(error.status_code, body or {"message": error.message}, headers=error.response.headers)
 
     def failure(
-        self, status: int | None, error: Mapping[str, Any], *, retry_after: dict[str, str] | None = None
+        self, status: int | None, error: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
     ) -> WellreadError:
         """Ours for an ``error`` object of the protocol; ``status`` is ``None`` where only its code tells."""
         code = _text(error.get("code"))
@@ -136,7 +137,7 @@ class OpenAIConnection:
             code=code,
             param=param,
             stage="answer",
-            retry_after_seconds=retry_after_seconds(retry_after),
+            retry_after_seconds=retry_after_seconds(headers),
         ).as_error()
 
     def close(self) -> None:

@@ -4,13 +4,13 @@ The bound, for a text of A bytes of ASCII and B other bytes of UTF-8::
 
     tokens  <=  ceil(a * A + b * B)          a, b in (0, 1]
 
-``a = b = 1`` at first, which no byte-level vocabulary exceeds. Every reported usage gives a sample: what was
-billed beyond the overhead below, divided by the ASCII bytes where others are at most a tenth of the request, or by
-the other bytes where they are at least half. All tokens are put to the side that is measured, so a sample is
-never too low. From the eighth sample on, the coefficient is the largest sample seen times 1.25. English says
-nothing about Chinese and the reverse, which is why there are two.
+``a = b = 1`` at first, which no byte-level vocabulary exceeds. Every reported usage of a request of 400 bytes or
+more gives a sample: all that was billed, divided by the ASCII bytes where others are at most a tenth of them all,
+or by the other bytes where they are at least half. Nothing is taken off, so a sample is never too low. From the
+eighth sample on, the coefficient is the largest sample seen times 1.25. English says nothing about Chinese and the
+reverse, which is why there are two.
 
-A request adds ``8 + 8 * messages + 16 * documents``, the JSON of its schema and 32 tokens around it. Chat
+A request adds ``16 + 16 * messages + 16 * documents``, the JSON of its schema and 32 tokens around it. Chat
 templates that add more (a preamble of their own) are learned too: the largest amount by which one of the last 256
 requests was billed above its count is added to every count. So a count is never below what was seen.
 """
@@ -31,8 +31,9 @@ from pathlib import Path
 from wellread.identities import canonical_json
 from wellread.models.chat.protocol import ChatRequest, ChatUsage
 
-_REQUEST_TOKENS, _MESSAGE_TOKENS, _DOCUMENT_TOKENS, _SCHEMA_TOKENS = 8, 8, 16, 32
+_REQUEST_TOKENS, _MESSAGE_TOKENS, _DOCUMENT_TOKENS, _SCHEMA_TOKENS = 16, 16, 16, 32
 _ENOUGH_SAMPLES, _MARGIN, _REMEMBERED_COUNT = 8, 1.25, 256
+_SMALLEST_SAMPLE_BYTES = 400
 _FEW_OTHERS_RATIO, _MANY_OTHERS_RATIO = 0.1, 0.5
 # The vocabularies of OpenAI's chat models: where tiktoken would fetch them, and the hash that it checks.
 _VOCABULARIES = {
@@ -105,15 +106,19 @@ class TokenCounter:
         if usage.input_tokens <= 0:
             return
         size = self._size_of_request(request)
-        content = max(0, usage.input_tokens - size.overhead_tokens)
-        others = size.other_bytes / max(1, size.ascii_bytes + size.other_bytes)
         with self._lock:
-            if others <= _FEW_OTHERS_RATIO:
-                self._ascii.learn(content / max(1, size.ascii_bytes))
-            elif others >= _MANY_OTHERS_RATIO:
-                self._other.learn(content / size.other_bytes)
-            self._seen.append((size, content))
+            self._sample(size, usage.input_tokens)
+            self._seen.append((size, usage.input_tokens - size.overhead_tokens))
             self._extra_tokens = max(0, *(tokens - self._tokens_of(seen) for seen, tokens in self._seen))
+
+    def _sample(self, size: _Size, billed_tokens: int) -> None:
+        all_bytes = size.ascii_bytes + size.other_bytes
+        if all_bytes < _SMALLEST_SAMPLE_BYTES:
+            return
+        if size.other_bytes <= _FEW_OTHERS_RATIO * all_bytes:
+            self._ascii.learn(billed_tokens / size.ascii_bytes)
+        elif size.other_bytes >= _MANY_OTHERS_RATIO * all_bytes:
+            self._other.learn(billed_tokens / size.other_bytes)
 
     def _tokens_of(self, size: _Size) -> int:
         if size.exact_tokens is not None:
