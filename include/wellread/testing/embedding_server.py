@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from wellread.testing.provider_server import Fault, FaultKind, Meter, ProviderServer, provider_server
+from wellread.testing.provider_server import Fault, ProviderServer, provider_server
 
-__all__ = ["EmbeddingServer", "Fault", "FaultKind", "Meter", "embedding_server"]
+__all__ = ["EmbeddingServer", "Fault", "embedding_server"]
 
 EmbeddingServer = ProviderServer
 

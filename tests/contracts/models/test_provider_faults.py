@@ -21,8 +21,8 @@ from wellread.models.embedding.cohere_embedder import CohereEmbedder
 from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder
 from wellread.models.settings import CohereModelSettings, OpenAIModelSettings
-from wellread.testing.embedding_faults import Fault, FaultKind
 from wellread.testing.embedding_server import EmbeddingServer
+from wellread.testing.provider_server import Fault, FaultKind
 
 TEXTS = ["one", "two", "three"]
 

@@ -14,8 +14,8 @@ from wellread.models.embedding.batching import EmbedReport, embed_many, plan_req
 from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder, EmbedderLimits, Vectors
 from wellread.retries import RetrySettings
-from wellread.testing.embedding_faults import Fault
 from wellread.testing.embedding_server import EmbeddingServer
+from wellread.testing.provider_server import Fault
 
 Build = Callable[..., OpenAIEmbedder]
 RETRY = RetrySettings(attempts_count=3, first_wait_seconds=0.01)

@@ -1,11 +1,10 @@
-"""The testing server keeps the real limits, meters what it is asked, and fails on demand."""
+"""As an embedder, the provider server keeps the real limits, meters what it is asked, and fails on demand."""
 
 from __future__ import annotations
 
 import base64
 import http.client
 import json
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -15,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from wellread.testing.embedding_faults import Fault, Meter
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
 from wellread.testing.embedding_vectors import count_tokens, lexical_vector
+from wellread.testing.provider_server import Fault, Meter
 
 
 @pytest.fixture
@@ -136,25 +135,3 @@ def test_another_process_reads_the_meter_and_sets_the_behaviour_over_http(server
     assert call(f"{control}/reset", {})[0] == 200
     assert call(f"{control}/meter")[1] == Meter().model_dump()
     assert call(f"{control}/nonsense")[0] == 404
-
-
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_it_runs_from_a_shell_and_ends_when_told(ending: signal.Signals) -> None:
-    """Also as a background job of a shell, which ignores interrupts."""
-    command = [sys.executable, "-m", "wellread.testing.provider_server", "--dimensions", "8"]
-    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    finally:
-        signal.signal(signal.SIGINT, ignored)
-    with process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        status, answer = call(f"{url}/embeddings", {"model": "any", "input": "x"})
-        assert (status, len(answer["data"][0]["embedding"])) == (200, 8)
-        assert call(f"{url}/models")[1]["data"][0]["id"] == "testing-model"
-        process.send_signal(ending)
-        try:
-            assert process.wait(timeout=30) == 0
-        finally:
-            process.kill()  # leaving the block waits for it

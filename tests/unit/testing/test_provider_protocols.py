@@ -96,6 +96,9 @@ def test_input_of_responses_may_be_a_list_of_items_with_parts(client: Any) -> No
         {"messages": []},
         {"model": ""},
         {"max_tokens": 16_385},
+        {"messages": "hello"},
+        {"response_format": "json"},
+        {"max_tokens": "many"},
         {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}},
         {
             "response_format": {

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from wellread.testing.providers.anthropic_wire import prepare_messages
 from wellread.testing.providers.batch_runs import BatchRun, BatchRuns, Line, Outcome
-from wellread.testing.providers.openai_batches import page, prepared
+from wellread.testing.providers.openai_batches import line_work, page
 from wellread.testing.providers.problems import RefusedError, error_body
 from wellread.testing.providers.provider import Answer, Exchange, Provider
 from wellread.testing.providers.work import Scene
@@ -77,7 +77,7 @@ class AnthropicBatches:
                 raise RefusedError(f"requests.{index}.custom_id: {custom_id!r} was used before")
             seen.add(custom_id)
             mode = self._provider.plan.mode_of(json.dumps(params).encode())
-            lines.append(Line(custom_id, prepared(prepare_messages, params, scene), mode))
+            lines.append(Line(custom_id, line_work(prepare_messages, params, scene), mode))
         return lines
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from wellread.testing.providers.options import RateLimits
 
 _KEPT_ADMISSIONS = 200_000
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ class _Bucket:
         """Until it holds ``amount``; infinite for more than it can ever hold."""
         if amount > self.burst:
             return math.inf
-        return max(0.0, (amount - self.level) * self.window_seconds / self.limit)
+        missing = amount - self.level
+        # Who waits exactly as long as told must not fail by a rounding error.
+        return missing * self.window_seconds / self.limit if missing > _ROUNDING else 0.0
 
 
 @dataclass(frozen=True, slots=True)

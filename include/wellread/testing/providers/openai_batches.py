@@ -13,7 +13,7 @@ from wellread.testing.providers.openai_files import Files
 from wellread.testing.providers.openai_wire import prepare_chat, prepare_responses
 from wellread.testing.providers.problems import RefusedError, error_body
 from wellread.testing.providers.provider import Answer, Exchange, Provider
-from wellread.testing.providers.work import Prepare, Scene, Work
+from wellread.testing.providers.work import Prepare, Scene, Work, prepared
 
 _ENDPOINTS: Mapping[str, Prepare] = {
     "chat/completions": prepare_chat,
@@ -93,7 +93,7 @@ class OpenAIBatches:
             if isinstance(read, BatchProblem):
                 problems.append(read)
             else:
-                work = prepared(prepare, read[1], scene)
+                work = line_work(prepare, read[1], scene)
                 lines.append(Line(read[0], work, self._provider.plan.mode_of(text)))
         inputs = sum(len(line.work.texts) for line in lines if isinstance(line.work, Work))
         if inputs > _EMBEDDING_INPUTS_PER_BATCH:
@@ -136,10 +136,10 @@ class OpenAIBatches:
         return run.views
 
 
-def prepared(prepare: Prepare, body: Mapping[str, Any], scene: Scene) -> Work | RefusedError:
+def line_work(prepare: Prepare, body: Mapping[str, Any], scene: Scene) -> Work | RefusedError:
     """The work of a line, or why it is refused: alone, without the others."""
     try:
-        return prepare(body, scene)
+        return prepared(prepare, body, scene)
     except RefusedError as error:
         return error
 

@@ -18,7 +18,7 @@ from wellread.testing.providers.meter import MeterState
 from wellread.testing.providers.options import ServerOptions
 from wellread.testing.providers.problems import Protocol, RefusedError, error_body, fault_error
 from wellread.testing.providers.request_log import RequestLog
-from wellread.testing.providers.work import Prepare, Scene
+from wellread.testing.providers.work import Prepare, Scene, prepared
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
@@ -154,7 +154,7 @@ class Provider:
         assert route.prepare is not None
         treatment = exchange.treatment
         scene = Scene(self.options, treatment.behaviour, exchange.names.get("model", ""))
-        work = route.prepare(exchange.json(), scene)
+        work = prepared(route.prepare, exchange.json(), scene)
         verdict = self.limiter.admit(credential_of(exchange.request.headers), work.asked_tokens)
         headers = limit_headers(verdict, is_anthropic=route.protocol == "anthropic")
         if verdict.wait_seconds:

@@ -82,6 +82,14 @@ Prepare = Callable[[Body, Scene], Work]
 """Read a body. Raises ``RefusedError`` where the provider would answer 400."""
 
 
+def prepared(prepare: Prepare, body: Body, scene: Scene) -> Work:
+    """The work of a body. Raises ``RefusedError``, also for fields that are not of the type that they must have."""
+    try:
+        return prepare(body, scene)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"malformed request: {error!r}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class ChatCall:
     """A chat request of any protocol."""
