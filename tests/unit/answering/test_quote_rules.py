@@ -154,6 +154,7 @@ def test_numbers_and_negations_are_counted() -> None:
         "2": 1,
         "42": 1,
     }
+    assert numbers_of("from -5 to 10-20 and 10²") == {"-5": 1, "10": 2, "20": 1, "^2": 1}
     assert negations_of("It can't, cannot and will not; kein Haus, не дом, नहीं") == {
         "not": 3,
         "kein": 1,

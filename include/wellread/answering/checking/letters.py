@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wellread.answering.checking.misreadings import OPTIONAL_MARKS, shapes_of, without_accent
@@ -54,7 +54,7 @@ class Letters:
     words: tuple[str, ...]
     """Words in order; ``n't`` is one."""
     numbers: tuple[str, ...]
-    """Numbers in order, by value."""
+    """Numbers in order, by value; a negative one with its sign."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -145,6 +145,13 @@ def _is_sign(kinds: str, place: int) -> bool:
     return kinds[place] == "-" and after[:1] in ("d", "o") and before[-1:] not in ("l", "x", "z", "d", "o", "u")
 
 
+def _is_negative(before: Sequence[Token], number: Token) -> bool:
+    """Whether the token right before is a minus, not the dash of a range."""
+    if not before or before[-1].text != "-" or before[-1].end != number.start:
+        return False
+    return len(before) < 2 or before[0].kind != "number"
+
+
 class _Writer:
     """Turns tokens into units."""
 
@@ -158,11 +165,11 @@ class _Writer:
         self._after_fact = False
 
     def write(self, tokens: list[Token]) -> Letters:
-        for token in tokens:
+        for place, token in enumerate(tokens):
             if token.kind == "word":
                 self._write_word(token)
             else:
-                self._write_fact(token)
+                self._write_fact(token, is_negative=_is_negative(tokens[max(0, place - 2) : place], token))
             self._end = token.end
             self._after_fact = token.kind != "word"
         columns = list(zip(*self._rows, strict=True)) or [(), (), (), (), (), ()]
@@ -199,9 +206,9 @@ class _Writer:
                 self._rows.append((shape, unit, self._plain.starts[place], self._plain.ends[place], gap, is_name))
                 gap = "0"
 
-    def _write_fact(self, token: Token) -> None:
+    def _write_fact(self, token: Token, *, is_negative: bool) -> None:
         if token.kind == "number":
-            self._numbers.append(token.text)
+            self._numbers.append(f"-{token.text}" if is_negative else token.text)
             written = _NUMBER_OPEN + token.text + _NUMBER_CLOSE
         else:
             written = _SIGN + token.text
