@@ -89,17 +89,29 @@ bench: setup  ## measure speed (minutes) and print target and reached; writes be
 	$(BIN)/python -m benchmarks
 
 services:  ## install the servers that tests use, from the distribution's packages (root)
-	@if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	@missing=""; \
+	if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 		echo "Postgres is here already."; \
+	else \
+		missing="postgresql"; \
+	fi; \
+	if command -v redis-server >/dev/null 2>&1; then \
+		echo "Redis is here already."; \
+	else \
+		missing="$$missing redis-server"; \
+	fi; \
+	if test -z "$$missing"; then \
+		:; \
 	elif ! command -v apt-get >/dev/null 2>&1; then \
-		echo "No apt-get here: install Postgres (initdb and postgres on the PATH) yourself." >&2; exit 1; \
+		echo "No apt-get here: install what provides $$missing yourself (initdb, postgres and redis-server on the PATH)." >&2; \
+		exit 1; \
 	elif test "$$(id -u)" = 0; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 	elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then \
 		sudo apt-get update -qq && sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends postgresql; \
+			apt-get install -y -qq --no-install-recommends $$missing; \
 	else \
-		echo "Needs root: run 'sudo make services', or install the package postgresql." >&2; exit 1; \
+		echo "Needs root: run 'sudo make services', or install the packages $$missing." >&2; exit 1; \
 	fi
 
 clean: down  ## stop everything and remove what these commands made (your documents' ledger stays)
