@@ -14,7 +14,7 @@ from wellread.documents import Passage
 from wellread.errors import SettingsError
 from wellread.filter_json import filter_from_text
 from wellread.filters import AnyOf, all_of
-from wellread.retrieval.results import SearchMode
+from wellread.retrieval.results import RetrievalResult, SearchMode
 
 
 def search(
@@ -29,12 +29,7 @@ def search(
     least_score: float | None = None,
 ) -> None:
     """Retrieve under the newest snapshot; a filter and sources narrow what the deployment allows."""
-    if mode not in get_args(SearchMode):
-        raise SettingsError(
-            f"search by {mode!r}",
-            found="there is no such mode",
-            remedy=f"Choose of {', '.join(get_args(SearchMode))}.",
-        )
+    _check_mode(mode)
     condition = all_of(
         None if filter_text is None else filter_from_text(filter_text),
         AnyOf("source", tuple(sources)) if sources else None,
@@ -49,12 +44,26 @@ def search(
             filter=condition,
             least_score=least_score,
         )
-    passages = [passage_as_dict(passage) for passage in result.passages]
+    _print(output, result)
+    if not result.passages:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def _check_mode(mode: str) -> None:
+    if mode not in get_args(SearchMode):
+        raise SettingsError(
+            f"search by {mode!r}",
+            found="there is no such mode",
+            remedy=f"Choose of {', '.join(get_args(SearchMode))}.",
+        )
+
+
+def _print(output: Output, result: RetrievalResult) -> None:
     output.result(
         {
-            "query": query,
+            "query": result.question,
             "snapshot": result.snapshot.as_text(),
-            "passages": passages,
+            "passages": [passage_as_dict(passage) for passage in result.passages],
             "left_out_count": result.left_out_count,
             "notes": list(result.notes),
         }
@@ -66,7 +75,6 @@ def search(
     if not result.passages:
         above = f" above that score; {result.left_out_count} are below" if result.left_out_count else ""
         output.line(f"Nothing found{above}.")
-        raise typer.Exit(EXIT_NOTHING)
 
 
 def _print_passage(output: Output, passage: Passage) -> None:

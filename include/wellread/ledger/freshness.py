@@ -14,16 +14,20 @@ _LEFT_OVER = ("pending", "failed_transient")
 
 
 def complete_runs_began(
-    tx: Transaction, collection: str, source_ids: Sequence[str] = ()
+    tx: Transaction, collection: str, *, tenant: str, source_ids: Sequence[str] = ()
 ) -> dict[str, float | None]:
     """For each source when its last complete run began, in seconds since 1970; ``None``: it has had none.
 
     A run is complete when it succeeded and left no document to the next one. Without ``source_ids``: of every
-    source that the collection knows.
+    source of the tenant in this collection.
     """
     names = (
         source_ids
-        or tx.execute(sa.select(sources.c.source_id).where(sources.c.collection == collection)).scalars().all()
+        or tx.execute(
+            sa.select(sources.c.source_id).where(sources.c.collection == collection, sources.c.tenant == tenant)
+        )
+        .scalars()
+        .all()
     )
     documents = runs.c.report["sheet"]["documents"]
     query = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from wellread.errors import SettingsError, StaleIndexError
 from wellread.retrieval.heads import HeadCache
 from wellread.retrieval.options import RetrievalCall
 from wellread.snapshots import Head
+from wellread.stores.protocol import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Freshness:
     """The head that holds what these runs published; 0: there is none."""
 
 
-AskFreshness = Callable[[str, Sequence[str]], Freshness]
-"""(collection, source ids or none for all) -> what is recorded of them."""
+AskFreshness = Callable[[str, Scope], Freshness]
+"""(collection, scope) -> what is recorded of the scope's ``source_ids``, else of all sources of its tenant."""
 
 
 def head_above_floor(
@@ -32,8 +33,8 @@ def head_above_floor(
     collection: str,
     call: RetrievalCall,
     *,
+    scope: Scope,
     freshness: AskFreshness | None,
-    source_ids: Sequence[str],
 ) -> Head:
     """The newest head, read anew where the remembered one does not do.
 
@@ -43,7 +44,7 @@ def head_above_floor(
     """
     least_seq = 0
     if call.fresh_since is not None:
-        least_seq = _recorded_head(collection, call.fresh_since, freshness, source_ids)
+        least_seq = _recorded_head(collection, scope, call.fresh_since, freshness)
     head = heads.newest(collection)
     if _fault(head, call, least_seq) is None:
         return head
@@ -67,9 +68,7 @@ def _fault(head: Head, call: RetrievalCall, least_seq: int) -> str | None:
     return None
 
 
-def _recorded_head(
-    collection: str, since: datetime, freshness: AskFreshness | None, source_ids: Sequence[str]
-) -> int:
+def _recorded_head(collection: str, scope: Scope, since: datetime, freshness: AskFreshness | None) -> int:
     asked = f"search {collection!r} as of {since.isoformat()} or later"
     if freshness is None:
         raise SettingsError(
@@ -77,7 +76,7 @@ def _recorded_head(
             found="this retriever has no ledger, and only a ledger knows when sources were ingested",
             remedy="Use a workspace's retriever, or ask for least_revision.",
         )
-    known = freshness(collection, source_ids)
+    known = freshness(collection, scope)
     if known.true_as_of is None or known.true_as_of < since:
         as_of = known.true_as_of
         found = "a source has had no complete run" if as_of is None else f"it is true as of {as_of.isoformat()}"

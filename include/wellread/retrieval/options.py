@@ -47,7 +47,7 @@ class RetrievalCall:
     least_cosine_ratio: float | None = None
     """Instead of the settings' ``least_cosine_ratio``."""
     fresh_since: datetime | None = None
-    """Each source of the scope's ``source_ids`` (else of the collection) must have had a complete run that began
+    """Each source of the scope's ``source_ids`` (else of its tenant) must have had a complete run that began
     at this moment or later. Documents that such a run could not read stay as they were: its report names them."""
     least_revision: int | None = None
     """The snapshot must hold this revision."""

@@ -107,9 +107,7 @@ class Retriever:
             _check_question(question)
         call = RetrievalCall(**options)
         scope = scope.narrowed(call.filter)
-        head = head_above_floor(
-            self._heads, collection, call, freshness=self._freshness, source_ids=scope.source_ids
-        )
+        head = head_above_floor(self._heads, collection, call, scope=scope, freshness=self._freshness)
         view = View(self._store, head, call.snapshot or head.snapshot, scope)
         check_snapshot(head, view.snapshot)
         if call.mode != "keyword":

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from wellread.ledger.database import Ledger
 from wellread.ledger.freshness import complete_runs_began
 from wellread.ledger.revisions import find_collection
 from wellread.retrieval.freshness import Freshness
+from wellread.stores.protocol import Scope
 
 
-def freshness_of(ledger: Ledger, collection: str, source_ids: Sequence[str] = ()) -> Freshness:
-    """What the ledger knows of these sources; of all that the collection has, where none is named."""
+def freshness_of(ledger: Ledger, collection: str, scope: Scope) -> Freshness:
+    """What the ledger knows of the scope's sources; of all of its tenant, where it names none."""
     with ledger.reading() as reading:
-        began = list(complete_runs_began(reading, collection, source_ids).values())
+        runs = complete_runs_began(reading, collection, tenant=scope.tenant, source_ids=scope.source_ids)
         row = find_collection(reading, collection)
-    known = [moment for moment in began if moment is not None]
-    is_known = bool(known) and len(known) == len(began)
+    began = [moment for moment in runs.values() if moment is not None]
+    is_known = bool(began) and len(began) == len(runs)
     return Freshness(
-        true_as_of=datetime.fromtimestamp(min(known), tz=UTC) if is_known else None,
+        true_as_of=datetime.fromtimestamp(min(began), tz=UTC) if is_known else None,
         head_seq=0 if row is None else row.head_seq,
     )
