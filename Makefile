@@ -93,7 +93,7 @@ services:  ## install the servers that tests use, from the distribution's packag
 	if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 		echo "Postgres is here already."; \
 	else \
-		missing="postgresql"; \
+		missing="$$missing postgresql"; \
 	fi; \
 	if command -v redis-server >/dev/null 2>&1; then \
 		echo "Redis is here already."; \
@@ -103,7 +103,7 @@ services:  ## install the servers that tests use, from the distribution's packag
 	if test -z "$$missing"; then \
 		:; \
 	elif ! command -v apt-get >/dev/null 2>&1; then \
-		echo "No apt-get here: install what provides $$missing yourself (initdb, postgres and redis-server on the PATH)." >&2; \
+		echo "No apt-get here: install these yourself:$$missing (initdb, postgres, redis-server on the PATH)." >&2; \
 		exit 1; \
 	elif test "$$(id -u)" = 0; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
@@ -111,7 +111,7 @@ services:  ## install the servers that tests use, from the distribution's packag
 		sudo apt-get update -qq && sudo env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends $$missing; \
 	else \
-		echo "Needs root: run 'sudo make services', or install the packages $$missing." >&2; exit 1; \
+		echo "Needs root: run 'sudo make services', or install the packages:$$missing." >&2; exit 1; \
 	fi
 
 clean: down  ## stop everything and remove what these commands made (your documents' ledger stays)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 LEARNED_SECONDS = 60.0
 """A limit that a response told counts so long: an account that was raised is not held down for ever."""
+LONGEST_PAUSE_SECONDS = 86_400.0
+"""The longest window of any provider is a day: a header that names a later moment is wrong."""
 MARGIN_SECONDS = 0.002
 """Added to every wait, so that clocks and rounding do not make a caller come a moment too early."""
 LATE_SECONDS = 1.0
@@ -85,7 +87,7 @@ def take(
     """One request of ``tokens`` tokens under the configured rates: the state after it, and 0.0 where it is granted.
 
     Else the seconds after which to ask again, and a state in which nothing was taken. A request larger than the
-    token bucket is granted when nothing is left in it of others.
+    token bucket is granted when all that was taken before has drained.
     """
     found = drained(
         replace(
@@ -117,8 +119,8 @@ def settled(pace: Pace, *, reserved_tokens: int, used_tokens: int, now: float) -
 
 
 def paused(pace: Pace, *, seconds: float, now: float) -> Pace:
-    """Nobody gets anything before ``seconds`` have passed; a longer pause stands."""
-    return replace(pace, paused_until=max(pace.paused_until, now + seconds))
+    """Nobody gets anything before ``seconds`` have passed; a longer pause stands. A day is the longest."""
+    return replace(pace, paused_until=max(pace.paused_until, now + min(seconds, LONGEST_PAUSE_SECONDS)))
 
 
 def informed(pace: Pace, *, requests: Told, tokens: Told, now: float) -> Pace:

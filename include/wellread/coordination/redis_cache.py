@@ -85,11 +85,9 @@ class RedisCache:
 
     @contextmanager
     def _pipeline(self, asked: str) -> Iterator[Pipeline]:
-        with (
-            translated_errors(f"{asked} in Redis at {self._where}"),
-            self._client.pipeline(transaction=False) as one,
-        ):
-            yield one
+        translated = translated_errors(f"{asked} in Redis at {self._where}")
+        with translated, self._client.pipeline(transaction=False) as pipeline:
+            yield pipeline
 
     def _key(self, tenant: str, request_key: str) -> str:
         # A hash: no name of a tenant can reach into another's keys, whatever characters it has.

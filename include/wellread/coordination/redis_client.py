@@ -59,7 +59,8 @@ def translated_errors(asked: str) -> Iterator[None]:
         raise AuthenticationError(
             asked, found=_words(error), remedy="Check the user and the password in `redis_url`."
         ) from error
-    except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.TryAgainError) as error:
+    except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError) as error:
+        # Read-only: the server has just become a replica; the name will soon lead to the new primary.
         raise TransientError(asked, found=_words(error), remedy=_REMEDY) from error
     except exceptions.RedisError as error:
         raise SystemicError(

@@ -14,7 +14,7 @@ _KEPT_SECONDS = 7 * 86_400
 _CONSTANTS = f"""
 local LEARNED, MARGIN = {pacing.LEARNED_SECONDS}, {pacing.MARGIN_SECONDS}
 local LATE, POLL, LONGEST = {pacing.LATE_SECONDS}, {pacing.QUEUE_POLL_SECONDS}, {pacing.LONGEST_QUEUE}
-local KEPT = {_KEPT_SECONDS}
+local KEPT, LONGEST_PAUSE = {_KEPT_SECONDS}, {pacing.LONGEST_PAUSE_SECONDS}
 local FIELDS = {{
   'requests_per_minute', 'requests_level', 'requests_learned_per_minute', 'requests_learned_until',
   'tokens_per_minute', 'tokens_level', 'tokens_learned_per_minute', 'tokens_learned_until',
@@ -37,7 +37,11 @@ local function save()
     fields[#fields + 1] = string.format('%.17g', pace[name])
   end
   redis.call('HSET', KEYS[1], unpack(fields))
-  redis.call('EXPIRE', KEYS[1], math.ceil(math.max(KEPT, pace.paused_until - now + KEPT)))
+  redis.call('EXPIRE', KEYS[1], KEPT)
+end
+
+local function pause(seconds)
+  pace.paused_until = math.max(pace.paused_until, now + math.min(seconds, LONGEST_PAUSE))
 end
 
 local function rate_of(kind)
@@ -120,7 +124,7 @@ save()
 PAUSE = (
     _PRELUDE
     + """
-pace.paused_until = math.max(pace.paused_until, now + tonumber(ARGV[1]))
+pause(tonumber(ARGV[1]))
 save()
 """
 )
@@ -141,9 +145,7 @@ for i, kind in ipairs({'requests', 'tokens'}) do
     local level = kind .. '_level'
     pace[level] = math.max(pace[level], capacity_of(rate) - math.max(0, remaining))
   end
-  if remaining and remaining <= 0 and reset then
-    pace.paused_until = math.max(pace.paused_until, now + reset)
-  end
+  if remaining and remaining <= 0 and reset then pause(reset) end
 end
 save()
 """

@@ -109,6 +109,11 @@ def test_a_pause_stops_all_and_a_shorter_one_does_not_end_it(limiter: RateLimite
     assert limiter.reserve("other", FREE, tokens=1) == 0.0
 
 
+def test_a_pause_that_no_provider_means_is_a_day(limiter: RateLimiter) -> None:
+    limiter.pause(KEY, seconds=1e18)
+    assert 80_000 < limiter.reserve(KEY, FREE, tokens=1) <= 86_401
+
+
 def test_a_pause_ends(limiter: RateLimiter) -> None:
     limiter.pause(KEY, seconds=0.05)
     time.sleep(limiter.reserve(KEY, FREE, tokens=1))
