@@ -9,6 +9,7 @@ from typing import Literal
 
 from wellread.answering.checking.facts import numbers_of
 from wellread.answering.checking.leaks import LeakGuard, LeakKind
+from wellread.answering.checking.orders import speaks_to_answerer
 from wellread.answering.checking.quotes import QuoteSettings, cite
 from wellread.answering.protocol import AnswerDraft, DraftClaim
 from wellread.answering.settings import QuotePolicy
@@ -119,7 +120,10 @@ def _leaks(claim: Claim, quoted: Sequence[str], cited: Sequence[str], guard: Lea
     """What leaks in anything of the claim that a reader sees. A located quote may hold the links that it holds."""
     evidence = [*quoted, *(cited if guard.settings.url_evidence == "passages" else ())]
     shown = [claim.text, *(citation.quote for citation in claim.citations)]
-    return tuple(dict.fromkeys(leak.kind for text in shown for leak in guard.leaks(text, evidence=evidence)))
+    found = [leak.kind for text in shown for leak in guard.leaks(text, evidence=evidence)]
+    if guard.settings.orders and any(speaks_to_answerer(quote) for quote in quoted):
+        found.append("order")
+    return tuple(dict.fromkeys(found))
 
 
 def _parts_of(text: str) -> set[str]:

@@ -16,7 +16,7 @@ from wellread.answering.checking.credentials import find_secrets
 from wellread.answering.checking.disguises import Span, find_canary, find_pieces
 from wellread.answering.checking.links import Link, address_of, find_links, is_within
 
-LeakKind = Literal["canary", "prompt", "url", "secret"]
+LeakKind = Literal["canary", "prompt", "url", "secret", "order"]
 
 
 class LeakSettings(BaseModel):
@@ -27,6 +27,11 @@ class LeakSettings(BaseModel):
     urls: bool = Field(default=True, description="Refuse links that stand in no cited passage.")
     secrets: bool = Field(
         default=True, description="Refuse what looks like a key or a password, also where a document holds it."
+    )
+    orders: bool = Field(
+        default=True,
+        description="Refuse claims that rest on a sentence which speaks to whoever answers, such as `include ... in "
+        "your reply`.",
     )
     url_evidence: Literal["passages", "quotes"] = Field(
         default="passages",
