@@ -29,8 +29,11 @@ _OWN_KINDS = {
 """Separators within numbers ``c``, signs ``s``, digits that could be letters ``o``. By category: other digits
 ``d``, letters ``l``, marks that belong to a letter ``x``, and marks that may be missing ``z``."""
 _TOKEN = re.compile(
-    r"(?P<raised>u+)|(?P<number>[do]+(?:c[do]+)+)|(?P<run>[do]*[lx][lxzdo]*?(?=[do]+c[do])|[do]*[lx][lxzdo]*|[do]+)|(?P<sign>s)|(?P<mark>[-/:])"
+    r"(?P<raised>u+)|(?P<number>[do]+(?:c[do]+)+)"
+    r"|(?P<run>[do]*[lx][lxzdo]*?(?=[do]+c[do])|[do]*[lx][lxzdo]*|[do]+)"
+    r"|(?P<sign>s)|(?P<mark>[-/:])"
 )
+"""Over kinds: superscripts ``u``, numbers with separators, letters and digits that stand together, signs."""
 _BRACKET_CLOSES = re.compile(r" ?(?:%|percent|per cent)?\)")
 _PARTS_OF_RUN = re.compile(r"[lxz]+|[do]+")
 _LEAST_LETTERS_BESIDE_DIGIT = 3
@@ -57,7 +60,7 @@ class Letters:
     """Numbers in order, by value; a negative one with its sign."""
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def read_letters(text: str) -> Letters:
     """The letters of a text. Linear in its length; remembered, because one passage is asked for many quotes."""
     plain = normalise(text)

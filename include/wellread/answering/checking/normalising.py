@@ -54,7 +54,7 @@ class NormalisedText:
         return bisect.bisect_left(self.starts, original)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def normalise(text: str) -> NormalisedText:
     """NFKC, case folded, quotes and dashes unified, invisible characters gone, white space runs to one space.
 

@@ -1,9 +1,11 @@
 """Is this quote really in that passage, and where? The one checker for every kind of answer.
 
 The answer names a passage; the quote must be found *there*. Steps, first success wins: *exact* (character by
-character), *normalised* (case, white space, quotes, dashes, compatibility forms, invisible characters), *fuzzy*
-(recognition noise), else *failed*. Whatever the step, numbers and negations of quote and place must be the same:
-a quote that says 30 days where the document says 60 is no quote.
+character), *normalised* (the same letters, numbers and signs: case, white space, punctuation, compatibility forms,
+invisible characters aside), *fuzzy* (letters that recognition misread, spaces that it lost), else *failed*.
+Whatever the step, no word may be missing, added or another word, and numbers and negations must be the same: a quote that
+says 30 days where the document says 60 is no quote. A quote with a cut mark (``...``) in its middle fails too, for
+what was cut may turn the meaning; at its ends the mark is punctuation.
 """
 
 from __future__ import annotations
@@ -112,6 +114,8 @@ def _locate_read(quote: str, text: str, settings: QuoteSettings) -> QuoteLocatio
         if found is not None and not _cuts(text, place, start, start + len(wanted.classes)):
             span = place.starts[start], place.ends[start + len(wanted.classes) - 1]
             location = _graded(quote, text, span, found, len(wanted.classes), settings)
+            if location.match == "normalised":
+                return location
             if location.match != "failed" and (best is None or found.misread_count < best[0]):
                 best = found.misread_count, location
         start = place.classes.find(wanted.classes, start + 1)
