@@ -26,7 +26,10 @@ from wellread.testing.redis_server import redis_server
 from wellread.testing.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, s3_server
 
 KEPT = {"WELLREAD_CORPORA", "WELLREAD_FAIL_ON_MISSING_SERVER"}
-SCRUBBED_PREFIXES = ("WELLREAD_", "AWS_", "OPENAI_", "COHERE_", "CO_API_", "WEAVIATE_", "AIRFLOW_")
+SCRUBBED_PREFIXES = (
+    *("WELLREAD_", "AWS_", "OPENAI_", "COHERE_", "CO_API_", "WEAVIATE_", "AIRFLOW_", "AZURE_", "ANTHROPIC_"),
+    *("HELICONE_", "DATABRICKS_", "RUNPOD_", "TOGETHER_", "REPLICATE_", "HF_TOKEN", "AI_GATEWAY_", "REDIS_"),
+)
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 MISSING_SERVER = "needs server:"
 

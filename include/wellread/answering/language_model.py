@@ -48,6 +48,7 @@ from wellread.questions import Usage
 
 _MARGIN_TOKENS = 64
 """Between the prompt and the window: what providers add to messages, differently each."""
+_MASKED_RATIO = 0.9
 _CODE_VERSION = "1"
 """Raised whenever the same reply would be read otherwise than before."""
 
@@ -85,7 +86,8 @@ class LanguageModelAnswerer:
 
         Raises ``SettingsError`` for a prompt without a schema of claims.
         """
-        if parts.template.schema is None:
+        self._by_documents = grounding == "documents"
+        if parts.template.schema is None and not self._by_documents:
             raise SettingsError(
                 f"answer with the prompt {parts.template.front_matter.name!r}",
                 found="it has no schema for the reply",
@@ -98,8 +100,8 @@ class LanguageModelAnswerer:
         rate = Rate(limits.requests_per_minute, limits.tokens_per_minute, burst_seconds)
         self._account = Account(account, rate)
         self._confidence = confidence
-        self._by_documents = grounding == "documents"
-        self._schema = ChatSchema("answer_with_quotes", parts.template.schema)
+        schema = None if self._by_documents else parts.template.schema
+        self._schema = None if schema is None else ChatSchema("answer_with_quotes", schema)
         self._canary = canary_of(parts.key)
 
     # -- who answers -------------------------------------------------------------------------------------------
@@ -108,7 +110,9 @@ class LanguageModelAnswerer:
         """The model, what is sent beside the messages, and how replies are read."""
         identity = self._model.identity
         parameters = {**identity.parameters, "provider": identity.provider, "code_version": _CODE_VERSION}
-        return AnswererIdentity(identity.protocol, identity.model, parameters, schema=self._schema.sha256)
+        return AnswererIdentity(
+            identity.protocol, identity.model, parameters, schema=self._schema.sha256 if self._schema else None
+        )
 
     @property
     def prompt(self) -> tuple[str, str] | None:
@@ -147,13 +151,18 @@ class LanguageModelAnswerer:
                 stage="plan",
                 cause="too_long",
             )
-        packed = pack_evidence(
+        packed = self._packed(request, budget)
+        return dataclasses.replace(request, packed=packed, messages=self._rendered(request, packed, examples))
+
+    def _packed(self, request: AnswerRequest, budget_tokens: int) -> PackedEvidence:
+        """As much as fits; placeholders can have more tokens than what they stand for, so a tenth stays free."""
+        share = 1.0 if self._parts.masker is None else _MASKED_RATIO
+        return pack_evidence(
             request.passages,
-            budget_tokens=budget,
+            budget_tokens=int(budget_tokens * share),
             count_tokens=self._model.count_tokens,
             settings=self._parts.packing,
         )
-        return dataclasses.replace(request, packed=packed, messages=self._rendered(request, packed, examples))
 
     def _rendered(
         self, request: AnswerRequest, packed: PackedEvidence, examples: Sequence[PromptExample]
@@ -177,11 +186,14 @@ class LanguageModelAnswerer:
         """Question and shown passages without personal data, and the way back; as they are without a masker."""
         if self._parts.masker is None:
             return request.question, request.passages, packed, None
-        shown = [request.passages[item.position].text[item.start : item.end] for item in packed.items]
-        (question, *texts), names = self._parts.masker.mask([request.question, *shown])
+        shown = [request.passages[item.position] for item in packed.items]
+        titles = [passage.title for passage in shown]
+        texts = [passage.text[item.start : item.end] for passage, item in zip(shown, packed.items, strict=True)]
+        (question, *masked), names = self._parts.masker.mask([request.question, *titles, *texts])
+        titles, texts = masked[: len(titles)], masked[len(titles) :]
         passages = [
-            dataclasses.replace(request.passages[item.position], text=text)
-            for item, text in zip(packed.items, texts, strict=True)
+            dataclasses.replace(passage, title=title, text=text)
+            for passage, title, text in zip(shown, titles, texts, strict=True)
         ]
         items = tuple(PackedPassage(place, 0, len(text)) for place, text in enumerate(texts))
         return question, passages, dataclasses.replace(packed, items=items), names
@@ -207,7 +219,7 @@ class LanguageModelAnswerer:
     ) -> ChatRequest:
         turns = tuple(ChatMessage(message["role"], message["content"]) for message in messages)  # type: ignore[arg-type]  # the template's roles
         beside = tuple(ChatDocument(*document) for document in documents)
-        return ChatRequest(turns, None if self._by_documents else self._schema, beside)
+        return ChatRequest(turns, self._schema, beside)
 
     def batch_request(self, request: AnswerRequest) -> ChatRequest:
         """What is sent for a request, directly or in a batch."""
@@ -249,7 +261,7 @@ class LanguageModelAnswerer:
         if reply.finish == "refused":
             return AnswerDraft((), refused=True)
         names = self._masked(request, request.packed)[3] if request.packed is not None else None
-        if self._by_documents:
+        if self._schema is None:
             return self._unmasked(_cited_claims(reply, request), names)
         if reply.finish == "length":
             raise malformed("it was cut at the output limit", cause="cut_response")

@@ -43,17 +43,8 @@ class QuestionBatches:
             self._fence(tx, job_id, token)
             short = reserve(tx, rows, budget)
             granted = [row for row in rows if row.question_id not in short]
-            record = {
-                "batch_key": batch.batch_key,
-                "job_id": job_id,
-                "state": batch.state,
-                "provider_id": batch.provider_id,
-                "model": batch.model,
-                "input_tokens": batch.input_tokens,
-                "created_at": epoch_now(),
-            }
             if granted:
-                replace(tx, question_batches, [record])
+                _write_down(tx, job_id, batch)
             for row in granted:
                 tx.execute(
                     sa.update(question_rows)
@@ -142,6 +133,19 @@ class QuestionBatches:
 
 def _is_row(job_id: str, question_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(question_rows.c.job_id == job_id, question_rows.c.question_id == question_id)
+
+
+def _write_down(tx: Transaction, job_id: str, batch: BatchRecord) -> None:
+    record = {
+        "batch_key": batch.batch_key,
+        "job_id": job_id,
+        "state": batch.state,
+        "provider_id": batch.provider_id,
+        "model": batch.model,
+        "input_tokens": batch.input_tokens,
+        "created_at": epoch_now(),
+    }
+    replace(tx, question_batches, [record])
 
 
 def _set_batch(tx: Transaction, batch_key: str, **values: Any) -> None:

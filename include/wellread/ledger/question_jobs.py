@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from wellread.errors import LeaseHeldError, SystemicError
-from wellread.ledger import responses as stored_responses
+from wellread.ledger import paid_responses as stored_responses
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Ledger, Transaction
 from wellread.ledger.question_batches import QuestionBatches

@@ -15,7 +15,7 @@ from wellread.answering.language_model import LanguageModelAnswerer, PromptParts
 from wellread.answering.prompting.examples import PromptExample, choose_examples
 from wellread.answering.prompting.templates import load_prompt
 from wellread.answering.protocol import AnswerRequest
-from wellread.answering.settings import AnsweringSettings
+from wellread.answering.settings import AnsweringSettings, PromptSettings
 from wellread.coordination.factory import build_rate_limiter, build_response_cache
 from wellread.coordination.protocol import RateLimiter, ResponseCache
 from wellread.ledger.rate_limits import LedgerRateLimiter
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from wellread.workspace.composition import Workspace
 
 _KEY_FILE = "fence.key"
+_BY_DOCUMENTS = "answer_from_documents"
+"""The default prompt where passages travel beside the messages."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class LanguageModels:
         self.workspace.close_later(model.close)
         return LanguageModelAnswerer(
             model,
-            self._parts,
+            self._parts(settings),
             price=find_price(settings),
             account=account_of(settings),
             burst_seconds=self.workspace.settings.coordination.burst_seconds,
@@ -94,13 +96,14 @@ class LanguageModels:
             confidence=self._confidence,
         )
 
-    @cached_property
-    def _parts(self) -> PromptParts:
+    def _parts(self, model: ChatModelSettings) -> PromptParts:
         settings = self.workspace.settings.answering
         prompt = settings.prompt
+        is_default = prompt.name == PromptSettings().name
+        name = _BY_DOCUMENTS if is_default and model.grounding == "documents" else prompt.name
         key = fence_key(self.workspace)
         return PromptParts(
-            template=load_prompt(prompt.name, folder=prompt.folder),
+            template=load_prompt(name, folder=prompt.folder),
             repair=load_prompt("repair", folder=prompt.folder),
             key=key,
             packing=prompt.packing,

@@ -1,4 +1,4 @@
-"""Provider batches: killed between any two steps, nothing is submitted twice; what a batch lacks is asked directly."""
+"""Provider batches: killed at any moment, nothing is submitted twice; what one lacks is asked directly."""
 
 from __future__ import annotations
 

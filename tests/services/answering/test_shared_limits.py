@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import uuid
 from collections.abc import Callable
@@ -48,10 +47,8 @@ def test_two_workers_under_refusals_lose_no_row_and_keep_the_rate(
     """30 % of the requests are refused, 5 % fail; the server counts what it lets through by itself."""
     limiter = backend if backend == "ledger" else request.getfixturevalue("redis_url")
     per_second = 20
-    limits = RateLimits(
-        requests_per_window=int(per_second * WINDOW_SECONDS), window_seconds=WINDOW_SECONDS, requests_burst=20
-    )
-    with provider_process(limits=limits.model_dump()) as server:
+    limits = RateLimits(requests_per_window=per_second * 60, requests_burst=20)
+    with provider_process(limits=limits) as server:
         server.behave(
             rates=(FaultRate(kind="rate_limited", ratio=0.3), FaultRate(kind="server_error", ratio=0.05)), seed=5
         )
@@ -103,11 +100,21 @@ def test_a_deferred_job_says_when_to_come_back_and_goes_on(start: Start, output_
 
 
 def test_a_short_budget_is_stretched_by_the_cheaper_model(start: Start, output_of: Output) -> None:
+    """Less than one reservation of the model that answers, enough for all of the cheaper one."""
     with provider_process() as server:
         common = {"url": server.openai_url, "question_count": 10, "concurrency": 1}
         plan = output_of(start("plan", **common))["plan"]
-        output = output_of(
-            start("execute", plan=plan, run_usd=0.0, on_budget="degrade", degraded_model="cheap", **common)
-        )
-        assert json.dumps(output["report"]["statuses"]) == '{"budget": 10}'
+        options = {"run_usd": 0.0004, "on_budget": "degrade", "degraded_model": "cheap"}
+        output = output_of(start("execute", plan=plan, **options, **common))
+        assert output["report"]["statuses"] == {"answered": 10}
+        assert output["report"]["flags"] == {"degraded": 10}
+        assert {row.model for row in server.meter().billed.values()} == {"cheap"}
+
+
+def test_rows_without_money_say_so_and_are_asked_when_there_is_some(start: Start, output_of: Output) -> None:
+    with provider_process() as server:
+        common = {"url": server.openai_url, "question_count": 10}
+        plan = output_of(start("plan", **common))["plan"]
+        output = output_of(start("execute", plan=plan, run_usd=0.0, **common))
+        assert output["report"]["statuses"] == {"budget": 10}
         assert server.meter().billed_count == 0

@@ -18,6 +18,9 @@ from wellread.errors import (
 from wellread.questions import Usage
 from wellread.retries import RetrySettings, wait_seconds
 
+_LEARNING_SECONDS = 0.5
+"""Headers are heeded at most so often: each time is a write to what workers share."""
+
 
 class Failures:
     """Decides, and keeps the account's rate and the rows' reservations right. Used by one thread."""
@@ -27,6 +30,7 @@ class Failures:
         self._retry = retry
         self._patience_seconds = patience_seconds
         self._last_success_seconds = float("-inf")
+        self._learned_at_seconds = float("-inf")
 
     def succeeded(self, step: Step, response: Response, usage: Usage) -> None:
         """A response came: the rate is settled by what was used, and by what the provider says is left."""
@@ -35,7 +39,9 @@ class Failures:
         account, reported = step.maker.account, response.reported
         if self._run.limiter is None or account is None:
             return
-        if reported.says_anything:
+        is_due = self._last_success_seconds >= self._learned_at_seconds + _LEARNING_SECONDS
+        if reported.says_anything and is_due:
+            self._learned_at_seconds = self._last_success_seconds
             self._run.limiter.learn(account.name, **reported.as_dict())
 
     def give_back(self, step: Step, *, used_tokens: int) -> None:

@@ -114,9 +114,7 @@ def advance_job(
     plan = load_plan(plan_reference, resources.artifacts)
     builder = RowBuilder(plan, resources.maker, settings, threshold_ratio)
     job_id = job_id_of(plan_reference)
-    budget = Budget(settings.budget, job_id, plan.tenant) if settings.budget.is_limited else None
-    if budget is not None:
-        _require_prices(resources)
+    budget = _budget_of(job_id, plan.tenant, resources, settings)
     ledger = resources.ledger
     keys = [(row.question.id, row.request_key) for row in plan.rows]
     ledger.open_job(job_id, tenant=plan.tenant, plan_reference=plan_reference, rows=keys)
@@ -166,8 +164,10 @@ def _work(
     return report_of(run, resumed_count)
 
 
-def _require_prices(resources: Resources) -> None:
-    """A budget without prices would bound nothing."""
+def _budget_of(job_id: str, tenant: str, resources: Resources, settings: AnsweringSettings) -> Budget | None:
+    """The budget of a job. Raises ``SettingsError`` without prices: it would bound nothing."""
+    if not settings.budget.is_limited:
+        return None
     makers = (resources.maker, *resources.fallbacks, *([resources.degraded] if resources.degraded else []))
     for maker in makers:
         if maker.cost_micro_usd(maker.usage_of(b"")) is None:
@@ -176,6 +176,7 @@ def _require_prices(resources: Resources) -> None:
                 found="its price is not known",
                 remedy="State it in the settings (chat.price), or remove the budget.",
             )
+    return Budget(settings.budget, job_id, tenant)
 
 
 def finish_job(

@@ -24,6 +24,8 @@ from wellread.questions import JobRow, Reservation, StoredResponse
 from wellread.retries import RetrySettings
 
 _Answered = tuple[Response, str]
+_LONGEST_TURN_SECONDS = 1.0
+"""A rate is asked again after so long: others may have used less than they reserved."""
 _LONGEST_NAP_SECONDS = 5.0
 """So often at least the lease is renewed while nothing else happens."""
 
@@ -113,6 +115,7 @@ class DirectSender:
         tokens = bound.input_tokens + bound.output_tokens
         seconds = self._run.limiter.reserve(account.name, account.rate, tokens=tokens)
         if seconds > 0:
+            seconds = min(seconds, _LONGEST_TURN_SECONDS)
             self._not_before_seconds = time.monotonic() + seconds
             self._wait_for(step, seconds)
             return False
