@@ -50,7 +50,7 @@ def main() -> int:
         "thresholds_are_the_defaults": settings == DEFAULT_QUOTES,
         "dev": measure(dev, settings),
         "test": measure(test, settings),
-        "beyond_slips_of_the_pen": measure(made.build_slips(), settings),
+        "beyond_slips_of_the_pen": _supported(made.build_slips(), settings),
         "milliseconds_of_one_check": _milliseconds(test, settings),
         "load_average": [load_before, load_average()],
     }
@@ -120,6 +120,10 @@ def measure(quotes: Sequence[LabelledQuote], settings: QuoteSettings) -> dict[st
     }
 
 
+def _supported(quotes: Sequence[LabelledQuote], settings: QuoteSettings) -> dict[str, int]:
+    return {"count": len(quotes), "supported_count": sum(is_supported(quote, settings) for quote in quotes)}
+
+
 def _ratio(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0.0
 
@@ -137,7 +141,8 @@ def _milliseconds(quotes: Sequence[LabelledQuote], settings: QuoteSettings) -> d
 
 def _print(results: dict[str, object]) -> None:
     print(f"thresholds {results['thresholds']}")
-    for part in ("dev", "test", "beyond_slips_of_the_pen"):
+    print(f"slips of the pen, by design not forgiven: {results['beyond_slips_of_the_pen']}")
+    for part in ("dev", "test"):
         found = results[part]
         assert isinstance(found, dict)
         print(f"{part}: precision {found['precision_ratio']}, recall {found['recall_ratio']}")
