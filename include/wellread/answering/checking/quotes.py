@@ -3,9 +3,9 @@
 The answer names a passage; the quote must be found *there*. Steps, first success wins: *exact* (character by
 character), *normalised* (the same letters, numbers and signs: case, white space, punctuation, compatibility forms,
 invisible characters aside), *fuzzy* (letters that recognition misread, spaces that it lost), else *failed*.
-Whatever the step, no word may be missing, added or another word, and numbers and negations must be the same: a quote
-that says 30 days where the document says 60 is no quote. A quote with a cut mark (``...``) in its middle fails too,
-for what was cut may turn the meaning; at its ends the mark is punctuation.
+Whatever the step, no word may be missing, added or another word, and numbers and negations must be the same:
+a quote that says 30 days where the document says 60 is no quote. A quote with a cut mark (``...``) in its
+middle fails too, for what was cut may turn the meaning; at its ends the mark is punctuation.
 """
 
 from __future__ import annotations
