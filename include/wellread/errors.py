@@ -14,6 +14,7 @@ The tree::
     │   └── UnsupportedTypeError  not broken, only of a type that nobody asked for
     ├── PolicyError               a rule stopped the work and a person may release it
     │   ├── QualityError          the run's documents look wrong as a whole
+    │   ├── RegressionError       an evaluation is worse than the published one
     │   └── BudgetExhaustedError  what may be spent is spent
     └── SystemicError             every document would fail: stop at once
         ├── SettingsError         a setting is unknown, missing or contradicts another
@@ -145,6 +146,10 @@ class PolicyError(WellreadError):
 
 class QualityError(PolicyError):
     """A quality rule blocked the run before anything was paid."""
+
+
+class RegressionError(PolicyError):
+    """An evaluation is worse than the published one, or cannot be told to be no worse."""
 
 
 class BudgetExhaustedError(PolicyError):

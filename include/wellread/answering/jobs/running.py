@@ -76,10 +76,12 @@ def execute_job(
     sending: Sending = "direct",
     on_progress: Progress = lambda _done, _total: None,
     sleep: Callable[[float], None] = time.sleep,
+    row_builder: type[RowBuilder] = RowBuilder,
 ) -> JobReport:
     """Bring every row of the plan to a final state and say what it took.
 
-    Rows that are final stay as they are. Raises ``LeaseHeldError`` while another worker has the job, and whatever
+    Rows that are final stay as they are. ``row_builder`` makes final rows of responses, for jobs that ask for
+    something else than answers. Raises ``LeaseHeldError`` while another worker has the job, and whatever
     stops every row; running it again then goes on.
     """
     while True:
@@ -91,6 +93,7 @@ def execute_job(
             owner=owner,
             sending=sending,
             on_progress=on_progress,
+            row_builder=row_builder,
         )
         if isinstance(result, JobReport):
             return result
@@ -106,13 +109,14 @@ def advance_job(
     owner: str,
     sending: Sending = "direct",
     on_progress: Progress = lambda _done, _total: None,
+    row_builder: type[RowBuilder] = RowBuilder,
 ) -> JobReport | JobPending:
     """One go at a job: to its end, or to the point where nothing can be done but wait for a batch.
 
     For callers that do not want to sleep in between. Raises as :func:`execute_job`.
     """
     plan = load_plan(plan_reference, resources.artifacts)
-    builder = RowBuilder(plan, resources.maker, settings, threshold_ratio)
+    builder = row_builder(plan, resources.maker, settings, threshold_ratio)
     job_id = job_id_of(plan_reference)
     budget = _budget_of(job_id, plan.tenant, resources, settings)
     ledger = resources.ledger
