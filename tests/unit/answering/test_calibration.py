@@ -97,3 +97,14 @@ def test_a_missing_or_broken_calibration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text('{"bias": 1}')
     with pytest.raises(SettingsError, match="it is no calibration"):
         load_calibration(tmp_path / "broken.json")
+
+
+def test_an_embedding_model_is_judged_by_its_own_calibration() -> None:
+    e5, default = load_calibration(embedder="multilingual-e5-small"), load_calibration()
+    assert (e5.embedder, default.embedder) == ("multilingual-e5-small", "all-MiniLM-L6-v2")
+    for other in ("all-MiniLM-L6-v2", "text-embedding-3-small", "intfloat/e5", "../calibration"):
+        assert load_calibration(embedder=other) == default
+    # Its cosines are high even where nothing fits: the default would answer what its own declines.
+    nothing_fits = {"top_cosine": 0.78, "sentence_cosine": 0.78, "sentence_coverage": 0.0}
+    assert e5.probability(nothing_fits) < e5.threshold_ratio
+    assert default.probability(nothing_fits) > default.threshold_ratio

@@ -22,7 +22,6 @@ FEATURES = ("top_cosine", "sentence_cosine", "sentence_coverage")
 """What the default calibration weighs, of ``wellread.answering.assessment.features_of``. Prose is told apart by
 cosines, contracts by coverage; proximity and more features gained nothing on the development halves."""
 
-_PACKAGED = "calibration_default.json"
 _RIDGE = 1e-3
 _STEPS = 100
 _CURVE_KEEPS = (0.99, 0.975, 0.95, 0.925, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
@@ -63,14 +62,15 @@ class Calibration(BaseModel):
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, total))))
 
 
-def load_calibration(path: Path | None = None) -> Calibration:
-    """The calibration in a file, or without one the default in the package.
+def load_calibration(path: Path | None = None, *, embedder: str = "") -> Calibration:
+    """The calibration in a file; without one the package's for that embedding model, or its default.
+
+    Cosines of different models are not alike: by the default, multilingual-e5-small would never abstain.
 
     Raises ``SettingsError`` where the file is missing or is no calibration.
     """
     if path is None:
-        text = importlib.resources.files("wellread.answering.extractive").joinpath(_PACKAGED).read_text("utf-8")
-        return Calibration.model_validate_json(text)
+        return _packaged(embedder)
     try:
         return Calibration.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
@@ -85,6 +85,13 @@ def load_calibration(path: Path | None = None) -> Calibration:
             found=f"it is no calibration: {error}",
             remedy="Fit it again, or leave calibration_path out to use the default.",
         ) from error
+
+
+def _packaged(embedder: str) -> Calibration:
+    folder = importlib.resources.files("wellread.answering.extractive")
+    own = folder.joinpath(f"calibration_{embedder.replace('/', '_')}.json")
+    chosen = own if own.is_file() else folder.joinpath("calibration_default.json")
+    return Calibration.model_validate_json(chosen.read_text("utf-8"))
 
 
 def fit_calibration(
