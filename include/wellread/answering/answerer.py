@@ -213,7 +213,7 @@ def extractive_answerer(
     Raises ``SettingsError`` for a calibration that cannot be read.
     """
     chosen = settings if settings is not None else AnsweringSettings()
-    calibration = load_calibration(chosen.calibration_path)
+    calibration = load_calibration(chosen.calibration_path, embedder=embedder.identity.model)
     assessor = Assessor(embedder, calibration, chosen.extraction)
     threshold = chosen.least_confidence_ratio
     return Answerer(
