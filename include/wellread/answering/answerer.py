@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from wellread.answering.extractive.assessment import Assessor
 from wellread.answering.extractive.calibration import load_calibration
@@ -27,10 +28,12 @@ from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.coordination.protocol import RateLimiter, ResponseCache
 from wellread.errors import DocumentError
+from wellread.filter_json import as_json
+from wellread.filters import Filter
 from wellread.models.protocol import Embedder
 from wellread.questions import AnswerRow, Question
 from wellread.retries import RetrySettings
-from wellread.retrieval.results import RetrievalResult
+from wellread.retrieval.results import RetrievalResult, SearchMode
 from wellread.retrieval.retriever import Retriever
 from wellread.stores.protocol import Scope
 
@@ -162,20 +165,55 @@ class Answerer:
         )
 
 
-def retrieve_with(retriever: Retriever, *, collection: str, scope: Scope, passage_count: int = 10) -> Retrieve:
+@dataclass(frozen=True, slots=True)
+class EvidenceSettings:
+    """Which passages the questions of one job may be answered from."""
+
+    passage_count: int = 10
+    filter: Filter | None = None
+    """Joined to the scope by *and*: it can only narrow it."""
+    least_score: float | None = None
+    fresh_since: datetime | None = None
+    """Every source must have had a complete run that began at this moment or later."""
+    least_revision: int | None = None
+    mode: SearchMode = "hybrid"
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON values: part of what a repeated job is recognised by. Freshness is not, it names no passage."""
+        return {
+            "passage_count": self.passage_count,
+            "filter": as_json(self.filter) if self.filter is not None else None,
+            "least_score": self.least_score,
+            "mode": self.mode,
+        }
+
+
+def retrieve_with(
+    retriever: Retriever, *, collection: str, scope: Scope, evidence: EvidenceSettings | None = None
+) -> Retrieve:
     """Retrieval for answering: all questions of a call under the snapshot of one head.
 
     A question that the embedder refuses becomes its own ``DocumentError`` and stops no other.
     """
+    wanted = evidence if evidence is not None else EvidenceSettings()
 
     def retrieve(questions: Sequence[str]) -> list[RetrievalResult | DocumentError]:
-        snapshot = retriever.head(collection).snapshot
+        head = retriever.fresh_head(
+            collection, scope=scope, fresh_since=wanted.fresh_since, least_revision=wanted.least_revision
+        )
 
         def of(some: Sequence[str]) -> list[RetrievalResult | DocumentError]:
             try:
                 return list(
                     retriever.retrieve_many(
-                        some, collection=collection, scope=scope, k=passage_count, snapshot=snapshot
+                        some,
+                        collection=collection,
+                        scope=scope,
+                        k=wanted.passage_count,
+                        snapshot=head.snapshot,
+                        mode=wanted.mode,
+                        filter=wanted.filter,
+                        least_score=wanted.least_score,
                     )
                 )
             except DocumentError as error:
@@ -218,7 +256,7 @@ def extractive_answerer(
     threshold = chosen.least_confidence_ratio
     return Answerer(
         retrieve=retrieve,
-        maker=ExtractiveAnswerer(assessor, chosen.extraction, model=embedder.identity),
+        maker=ExtractiveAnswerer(assessor, chosen.extraction, model=embedder.identity, leaks=chosen.leaks),
         settings=chosen,
         threshold_ratio=calibration.threshold_ratio if threshold is None else threshold,
         collection=collection,

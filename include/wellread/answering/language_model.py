@@ -244,7 +244,7 @@ class LanguageModelAnswerer:
         usage = self.usage_of(reply.body)
         if usage.input_tokens:
             self._model.learn(asked, ChatUsage(usage.input_tokens, usage.output_tokens))
-        return Response(reply.body, reply.reported)
+        return Response(reply.body, usage, reply.reported)
 
     # -- reading -----------------------------------------------------------------------------------------------
     def usage_of(self, response: bytes) -> Usage:

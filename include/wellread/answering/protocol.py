@@ -102,6 +102,8 @@ class Response:
     """A raw response, and what its headers said of the account."""
 
     body: bytes
+    usage: Usage = field(default_factory=Usage)
+    """As the provider billed it."""
     reported: ReportedLimits = field(default_factory=ReportedLimits)
 
 

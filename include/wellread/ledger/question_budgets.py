@@ -51,9 +51,10 @@ def settle(tx: Transaction, job_id: str, costs_micro_usd: Mapping[str, int | Non
         query = sa.select(
             question_rows.c.question_id, question_rows.c.reserved_micro_usd, question_rows.c.reserved_scopes
         )
-        for row in tx.execute(query.where(held)).all():
-            if not row.reserved_scopes:
-                continue
+        rows = [row for row in tx.execute(query.where(held)) if row.reserved_scopes]
+        if not rows:
+            continue
+        for row in rows:
             scopes = tuple(row.reserved_scopes)
             cost = costs_micro_usd[row.question_id]
             reserved[scopes] += row.reserved_micro_usd

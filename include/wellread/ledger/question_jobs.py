@@ -27,6 +27,7 @@ class QuestionJobs(QuestionBatches):
     def __init__(self, ledger: Ledger, *, lease_seconds: float = 300.0) -> None:
         super().__init__(ledger)
         self._lease_seconds = lease_seconds
+        self._tenants: dict[str, str] = {}
 
     def open_job(self, job_id: str, *, tenant: str, plan_reference: str, rows: Sequence[tuple[str, str]]) -> None:
         """Record the job and its rows as planned; repeating it with the same plan changes nothing."""
@@ -100,8 +101,7 @@ class QuestionJobs(QuestionBatches):
             self._fence(tx, job_id, token)
             short = reserve(tx, rows, budget)
             granted = [row for row in rows if row.question_id not in short]
-            _move(tx, job_id, [row.question_id for row in granted], before=_SENDABLE, state="sent")
-            _note_reservations(tx, job_id, granted, budget)
+            _move_to_sent(tx, job_id, granted, budget)
             return short
 
     def record_responses(
@@ -113,7 +113,7 @@ class QuestionJobs(QuestionBatches):
         """
         with self._ledger.transaction() as tx:
             self._fence(tx, job_id, token)
-            tenant = _tenant(tx, job_id)
+            tenant = self._tenant(tx, job_id)
             by_key = {key: response for key, response in found.values() if key}
             stored_responses.keep_responses(tx, tenant, model, by_key)
             settle(tx, job_id, {name: response.cost_micro_usd for name, (_, response) in found.items()})
@@ -181,6 +181,13 @@ class QuestionJobs(QuestionBatches):
                 .values(expires_at=0.0, owner=None)
             )
 
+    def _tenant(self, tx: Transaction, job_id: str) -> str:
+        """Never changes, so it is read once."""
+        if job_id not in self._tenants:
+            query = sa.select(question_jobs.c.tenant).where(question_jobs.c.job_id == job_id)
+            self._tenants[job_id] = tx.execute(query).scalar_one()
+        return self._tenants[job_id]
+
     def _fence(self, tx: Transaction, job_id: str, token: int) -> None:
         changed = tx.execute(
             sa.update(question_jobs)
@@ -210,29 +217,25 @@ def _take_back(tx: Transaction, job_id: str) -> None:
     _update_rows(tx, job_id, [{"row_id": name} for name in sent], values={"maybe_billed": True})
 
 
-def _note_reservations(
-    tx: Transaction, job_id: str, rows: Sequence[Reservation], budget: Mapping[str, int]
-) -> None:
+def _move_to_sent(tx: Transaction, job_id: str, rows: Sequence[Reservation], budget: Mapping[str, int]) -> None:
+    """All of them or none: a row in any other state is a fault of the caller."""
     scopes = sorted(budget)
-    _update_rows(
+    changed = _update_rows(
         tx,
         job_id,
         [{"row_id": row.question_id, "amount": row.amount_micro_usd if scopes else 0} for row in rows],
+        before=_SENDABLE,
         values={
+            "state": "sent",
             "reserved_micro_usd": sa.bindparam("amount"),
-            "reserved_scopes": scopes,
+            "reserved_scopes": scopes or sa.null(),
             "attempts": question_rows.c.attempts + 1,
         },
     )
-
-
-def _move(tx: Transaction, job_id: str, names: Sequence[str], *, before: Sequence[str], state: str) -> None:
-    """All of them or none: a row in any other state is a fault of the caller."""
-    changed = _update_rows(tx, job_id, [{"row_id": name} for name in names], before=before, values={"state": state})
-    if changed != len(names):
+    if changed != len(rows):
         raise SystemicError(
-            f"move {len(names)} rows of the question job {job_id} to {state}",
-            found=f"only {changed} of them are {' or '.join(before)}",
+            f"send {len(rows)} rows of the question job {job_id}",
+            found=f"only {changed} of them are {' or '.join(_SENDABLE)}",
             remedy="Claim the job again: another worker or attempt has moved them.",
         )
 
@@ -252,13 +255,8 @@ def _update_rows(
         question_rows.c.job_id == job_id, question_rows.c.question_id == sa.bindparam("row_id")
     )
     if before:
-        statement = statement.where(question_rows.c.state.in_(before))
-    statement = statement.values(dict(values))
-    return sum(tx.execute(statement, dict(row)).rowcount for row in rows)
-
-
-def _tenant(tx: Transaction, job_id: str) -> str:
-    return str(tx.execute(sa.select(question_jobs.c.tenant).where(question_jobs.c.job_id == job_id)).scalar_one())
+        statement = statement.where(sa.or_(*(question_rows.c.state == one for one in before)))
+    return int(tx.execute(statement.values(dict(values)), [dict(row) for row in rows]).rowcount)
 
 
 def _require_same(tx: Transaction, job_id: str, plan_reference: str, rows: Sequence[tuple[str, str]]) -> None:

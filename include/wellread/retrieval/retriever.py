@@ -84,6 +84,21 @@ class Retriever:
         """
         return self._heads.newest(collection)
 
+    def fresh_head(
+        self,
+        collection: str,
+        *,
+        scope: Scope,
+        fresh_since: datetime | None = None,
+        least_revision: int | None = None,
+    ) -> Head:
+        """The newest head, if it is as fresh as is asked for: what a job pins that must not answer from old text.
+
+        Raises ``StaleIndexError`` where it is not yet, and as :meth:`head`.
+        """
+        call = RetrievalCall(fresh_since=fresh_since, least_revision=least_revision)
+        return head_above_floor(self._heads, collection, call, scope=scope, freshness=self._freshness)
+
     def retrieve(
         self, question: str, *, collection: str, scope: Scope, **options: Unpack[RetrievalOptions]
     ) -> RetrievalResult:

@@ -17,6 +17,8 @@ from wellread.artifacts.folder import FolderArtifacts
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.artifacts.s3_bucket import S3Artifacts
 from wellread.errors import StorageFullError, SystemicError
+from wellread.filter_json import from_json
+from wellread.filters import Filter
 from wellread.indexing.parts import Parts
 from wellread.indexing.running import Runner
 from wellread.ledger.database import Ledger
@@ -262,9 +264,12 @@ class Workspace:
         """The rows of question jobs."""
         return QuestionJobs(self.ledger, lease_seconds=self.settings.answering.lease_seconds)
 
-    def scope(self, **narrower: Any) -> Scope:
-        """Which objects this deployment's readers may see; keyword arguments can only narrow it."""
-        return Scope(tenant=self.settings.tenant, groups=self.settings.groups, **narrower)
+    def scope(self, *, filter: Filter | None = None) -> Scope:  # noqa: A002 - the field's own word
+        """Which objects this deployment's readers may see; ``filter`` can only narrow it."""
+        settings = self.settings
+        allowed = from_json(settings.readable_filter) if settings.readable_filter is not None else None
+        scope = Scope(tenant=settings.tenant, groups=settings.groups, source_ids=settings.readable_sources)
+        return scope.narrowed(allowed, filter)
 
 
 def _terms_of(text: str, language: str) -> Iterable[str]:

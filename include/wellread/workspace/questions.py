@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from wellread.answering.answerer import Answerer, extractive_answerer, retrieve_with, withdrawn_by
+from wellread.answering.answerer import (
+    Answerer,
+    EvidenceSettings,
+    extractive_answerer,
+    retrieve_with,
+    withdrawn_by,
+)
 from wellread.answering.files.answer_rows import answer_row_as_dict, answer_row_from_dict
 from wellread.answering.jobs.plans import identity_as_dict
 from wellread.answering.jobs.reporting import AnswerDiff, JobReport, differences
@@ -17,7 +23,6 @@ from wellread.answering.jobs.spending import Estimate
 from wellread.answering.settings import SendingMode
 from wellread.identities import sha256_json
 from wellread.questions import AnswerRow, Question
-from wellread.stores.protocol import Scope
 from wellread.workspace.composition import Workspace
 
 MODEL_THRESHOLD_RATIO = 0.1
@@ -52,13 +57,20 @@ class BatchResult:
     """How it differs from what the job of the same name published last; ``None`` the first time."""
 
 
-def answerer_of(workspace: Workspace, *, collection: str | None = None, scope: Scope | None = None) -> Answerer:
-    """The answerer of this deployment. ``scope`` may only narrow what the deployment allows."""
+def evidence_of(workspace: Workspace, **narrower: Any) -> EvidenceSettings:
+    """What the deployment's settings say of evidence; keyword arguments as :class:`EvidenceSettings` has them."""
+    return EvidenceSettings(**{"passage_count": workspace.settings.answering.passage_count, **narrower})
+
+
+def answerer_of(
+    workspace: Workspace, *, collection: str | None = None, evidence: EvidenceSettings | None = None
+) -> Answerer:
+    """The answerer of this deployment, within what the deployment's readers may see."""
     name = collection or workspace.settings.collection
-    allowed = scope or workspace.scope()
+    allowed = workspace.scope()
     settings = workspace.settings.answering
     retrieve = retrieve_with(
-        workspace.retriever, collection=name, scope=allowed, passage_count=settings.passage_count
+        workspace.retriever, collection=name, scope=allowed, evidence=evidence or evidence_of(workspace)
     )
     withdrawn = withdrawn_by(workspace.retriever, collection=name)
     models = workspace.language_models
@@ -106,6 +118,7 @@ def plan_questions(
     questions: Sequence[Question],
     *,
     collection: str | None = None,
+    evidence: EvidenceSettings | None = None,
     mode: SendingMode | None = None,
     deadline_at: datetime | None = None,
 ) -> PlannedJob:
@@ -113,9 +126,10 @@ def plan_questions(
 
     ``deadline_at`` (UTC): when the answers are needed; only ``auto`` looks at it.
     """
-    answerer = answerer_of(workspace, collection=collection)
+    wanted = evidence or evidence_of(workspace)
+    answerer = answerer_of(workspace, collection=collection, evidence=wanted)
     jobs, artifacts = workspace.question_jobs, workspace.artifacts
-    input_key = _input_key(answerer, questions)
+    input_key = _input_key(answerer, questions, wanted)
     plan_reference = jobs.unfinished_plan(input_key)
     resumed = plan_reference is not None and artifacts.exists(plan_reference)
     if plan_reference is None or not resumed:
@@ -189,15 +203,25 @@ def finish_plan(
     return BatchResult(rows, report, job.plan_reference, job.resumed, diff)
 
 
-def _published(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> AnswerDiff | None:
-    jobs, artifacts = workspace.question_jobs, workspace.artifacts
-    before = jobs.last_results(job_name)
-    diff = None
-    if before is not None and artifacts.exists(before):
-        earlier = [answer_row_from_dict(one) for one in json.loads(artifacts.get(before))]
-        diff = differences(earlier, rows)
+def answer_changes(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> AnswerDiff | None:
+    """How rows differ from what the job of this name published last; ``None`` the first time."""
+    before = workspace.question_jobs.last_results(job_name)
+    if before is None or not workspace.artifacts.exists(before):
+        return None
+    earlier = [answer_row_from_dict(one) for one in json.loads(workspace.artifacts.get(before))]
+    return differences(earlier, rows)
+
+
+def remember_answers(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> None:
+    """From now on these rows are what the job of this name published last."""
     content = json.dumps([answer_row_as_dict(row) for row in rows], ensure_ascii=False)
-    jobs.remember_results(job_name, artifacts.put(_RESULTS, content.encode("utf-8", "surrogatepass")))
+    reference = workspace.artifacts.put(_RESULTS, content.encode("utf-8", "surrogatepass"))
+    workspace.question_jobs.remember_results(job_name, reference)
+
+
+def _published(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> AnswerDiff | None:
+    diff = answer_changes(workspace, job_name, rows)
+    remember_answers(workspace, job_name, rows)
     return diff
 
 
@@ -207,7 +231,9 @@ def answer_questions(
     *,
     owner: str,
     collection: str | None = None,
+    evidence: EvidenceSettings | None = None,
     mode: SendingMode | None = None,
+    deadline_at: datetime | None = None,
     job_name: str | None = None,
     approve: Callable[[PlannedJob], None] = lambda _job: None,
     on_progress: Advance = lambda _done, _total: None,
@@ -217,7 +243,9 @@ def answer_questions(
     ``owner`` names this attempt's worker; the same one may take its job again at once. ``approve`` sees the plan
     with its price before anything is spent, and raises where it is too much.
     """
-    job = plan_questions(workspace, questions, collection=collection, mode=mode)
+    job = plan_questions(
+        workspace, questions, collection=collection, evidence=evidence, mode=mode, deadline_at=deadline_at
+    )
     approve(job)
     report = answerer_of(workspace, collection=collection).execute(
         job.plan_reference,
@@ -230,7 +258,7 @@ def answer_questions(
     return finish_plan(workspace, job, report, collection=collection, job_name=job_name)
 
 
-def _input_key(answerer: Answerer, questions: Sequence[Question]) -> str:
+def _input_key(answerer: Answerer, questions: Sequence[Question], evidence: EvidenceSettings) -> str:
     asked: list[Any] = [[question.id, question.text, dict(question.columns)] for question in questions]
     how = [
         answerer.collection,
@@ -238,5 +266,6 @@ def _input_key(answerer: Answerer, questions: Sequence[Question]) -> str:
         identity_as_dict(answerer.maker.identity),
         answerer.threshold_ratio,
         answerer.maker.prompt[1] if answerer.maker.prompt is not None else None,
+        evidence.as_dict(),
     ]
     return sha256_json([asked, how])

@@ -18,6 +18,7 @@ from wellread.chunking.settings import ChunkingSettings
 from wellread.cleaning.settings import CleaningSettings
 from wellread.coordination.settings import CoordinationSettings
 from wellread.errors import SettingsError
+from wellread.evaluation.settings import EvaluationSettings
 from wellread.indexing.settings import IndexingSettings
 from wellread.ledger.settings import LedgerSettings
 from wellread.models.chat.settings import ChatSettings, RerankSettings
@@ -63,6 +64,12 @@ class Settings(BaseSettings):
     groups: tuple[str, ...] | None = Field(
         default=None, description="Access groups of this deployment's readers. None: trusted with everything."
     )
+    readable_sources: tuple[str, ...] = Field(
+        default=(), description="Only documents of these sources may be read here. Empty: of all."
+    )
+    readable_filter: dict[str, Any] | None = Field(
+        default=None, description="Only documents that pass this filter may be read here; see `--filter`."
+    )
     sources_folder: Path | None = Field(
         default=None, description="Where the YAML declarations of sources are. None: dags/sources below here."
     )
@@ -84,6 +91,7 @@ class Settings(BaseSettings):
     chat: ChatSettings = ChatSettings()
     rerank: RerankSettings = RerankSettings()
     coordination: CoordinationSettings = CoordinationSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
+from wellread.answering.checking.leaks import LeakGuard, LeakSettings
 from wellread.answering.extractive.assessment import Assessment, Assessor
 from wellread.answering.extractive.extraction import choose_sentences, in_document_order
 from wellread.answering.jobs.plans import request_of
@@ -35,8 +36,16 @@ _CODE_VERSION = "1"
 class ExtractiveAnswerer(FreeMaker):
     """Answers with up to three sentences, each its own quote."""
 
-    def __init__(self, assessor: Assessor, settings: ExtractionSettings, *, model: ModelIdentity) -> None:
+    def __init__(
+        self,
+        assessor: Assessor,
+        settings: ExtractionSettings,
+        *,
+        model: ModelIdentity,
+        leaks: LeakSettings | None = None,
+    ) -> None:
         self._assessor = assessor
+        self._guard = None if leaks is None else LeakGuard(leaks)
         self._settings = settings
         self._identity = AnswererIdentity(
             protocol=EXTRACTIVE,
@@ -98,6 +107,11 @@ class ExtractiveAnswerer(FreeMaker):
                 cause="malformed_response",
             ) from error
         return AnswerDraft(claims=tuple(claims), found=bool(claims))
+
+    def guard(self, request: AnswerRequest) -> LeakGuard | None:
+        """Sentences that speak to a machine, or hold a key, are no answers, wherever they stand."""
+        del request
+        return self._guard
 
     def answer(self, question: str, result: RetrievalResult) -> AnswerDraft:
         """The draft for one question and its retrieval result with its confidence, without gate and check.

@@ -15,7 +15,6 @@ from wellread.errors import (
     TransientError,
     WellreadError,
 )
-from wellread.questions import Usage
 from wellread.retries import RetrySettings, wait_seconds
 
 _LEARNING_SECONDS = 0.5
@@ -32,10 +31,10 @@ class Failures:
         self._last_success_seconds = float("-inf")
         self._learned_at_seconds = float("-inf")
 
-    def succeeded(self, step: Step, response: Response, usage: Usage) -> None:
+    def succeeded(self, step: Step, response: Response) -> None:
         """A response came: the rate is settled by what was used, and by what the provider says is left."""
         self._last_success_seconds = time.monotonic()
-        self.give_back(step, used_tokens=usage.input_tokens + usage.output_tokens)
+        self.give_back(step, used_tokens=response.usage.input_tokens + response.usage.output_tokens)
         account, reported = step.maker.account, response.reported
         if self._run.limiter is None or account is None:
             return

@@ -193,8 +193,7 @@ class RowBuilder:
 
 def row_to_ledger(row: AnswerRow, planned: PlannedRow) -> str:
     """A final row as JSON for the ledger: passages as positions in the plan, so that nothing is kept twice."""
-    data = answer_row_as_dict(row)
-    data["passages"] = []
+    data = answer_row_as_dict(dataclasses.replace(row, passages=()))
     if planned.request is not None:
         kept = {passage.chunk_key for passage in row.passages}
         positions = enumerate(planned.request.passages)

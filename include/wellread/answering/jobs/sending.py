@@ -24,6 +24,7 @@ from wellread.questions import JobRow, Reservation, StoredResponse
 from wellread.retries import RetrySettings
 
 _Answered = tuple[Response, str]
+_GATHERING_SECONDS = 0.002
 _LONGEST_TURN_SECONDS = 1.0
 """A rate is asked again after so long: others may have used less than they reserved."""
 _LONGEST_NAP_SECONDS = 5.0
@@ -155,7 +156,10 @@ class DirectSender:
                 self._run.ledger.renew_job(self._run.job_id, token=self._run.token)
             return
         done = wait(self._flying, timeout=nap, return_when=FIRST_COMPLETED).done
+        if done and len(done) < len(self._flying):  # what comes in together is written together
+            done = wait(self._flying, timeout=_GATHERING_SECONDS).done
         if not done:
+            self._flush()
             self._run.ledger.renew_job(self._run.job_id, token=self._run.token)
         answered = []
         for future in done:
@@ -166,16 +170,16 @@ class DirectSender:
             else:
                 self._failed(step, error)
         self._take_in(answered)
-        self._flush()
+        if len(self._run.finals) >= self._settings.flush_count:
+            self._flush()
 
     def _take_in(self, answered: list[tuple[Step, Response, str]]) -> None:
         run = self._run
         found = []
         for step, response, reference in answered:
-            usage = step.maker.usage_of(response.body)
-            self._failures.succeeded(step, response, usage)
-            cost = step.maker.cost_micro_usd(usage)
-            found.append((step, StoredResponse(reference, usage, cost), response.body))
+            self._failures.succeeded(step, response)
+            cost = step.maker.cost_micro_usd(response.usage)
+            found.append((step, StoredResponse(reference, response.usage, cost), response.body))
         if found:
             run.record(found)
         for step, _, _ in found:

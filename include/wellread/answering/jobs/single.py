@@ -21,9 +21,9 @@ def answer_once(builder: RowBuilder, row: PlannedRow, *, withdrawn: Withdrawn, r
     bill = NO_BILL
     while True:
         asked = request
-        body = call_with_retries(lambda asked=asked: maker.respond(asked), settings=retry, what="answer").body  # type: ignore[misc]  # the default binds the loop's value
-        usage = maker.usage_of(body)
-        bill = bill.plus(Bill("model", usage, maker.cost_micro_usd(usage)))
+        response = call_with_retries(lambda asked=asked: maker.respond(asked), settings=retry, what="answer")  # type: ignore[misc]  # the default binds the loop's value
+        body = response.body
+        bill = bill.plus(Bill("model", response.usage, maker.cost_micro_usd(response.usage)))
         try:
             return builder.read(row, request, body, maker, confidence=confidence, bill=bill)
         except DocumentError as error:
