@@ -1,4 +1,4 @@
-"""The whole counts: 1,000 questions, killed at 20 random points, in direct requests and in batches. `make torture`."""
+"""The whole counts: 1,000 questions, killed at 20 random points, directly and in batches. `make torture`."""
 
 from __future__ import annotations
 
