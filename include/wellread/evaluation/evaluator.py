@@ -5,34 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from wellread.evaluation.answer_measures import answer_scores
 from wellread.evaluation.gold import GoldQuestion
 from wellread.evaluation.measures import (
     Estimate,
+    Score,
     document_measures,
     estimate,
     estimate_auroc,
     first_hit,
-    holds_answer,
     holds_passage,
-    holds_passage_anywhere,
     unique_documents,
 )
 from wellread.evaluation.rows import EvaluatedQuestion, GivenAnswer
 from wellread.evaluation.settings import EvaluationSettings
-from wellread.retrieval.packing import Run, within_words
+from wellread.retrieval.packing import within_words
 from wellread.retrieval.results import RetrievalResult, SearchMode
 from wellread.retrieval.retriever import Retriever
 from wellread.snapshots import Snapshot
 from wellread.stores.protocol import Scope
 
-Answerer = Callable[[str, RetrievalResult], GivenAnswer]
-"""Answers a question from what was retrieved, without abstaining: abstention is measured by its confidence."""
+Answerer = Callable[[GoldQuestion, RetrievalResult], GivenAnswer]
+"""What became of a question, whose passages were retrieved."""
+Judge = Callable[[Sequence[tuple[GoldQuestion, GivenAnswer]]], Mapping[str, float]]
+"""Scores from 0 to 1 by question id, as far as they could be had."""
 
 RANKS = (1, 5, 10)
 IN_CONTEXT = "passage_in_context"
-PASSAGE_IN_ANSWER = "passage_in_answer"
-STRING_IN_ANSWER = "string_in_answer"
-GOLD_IN_ANSWER = "gold_in_answer"
 ANSWERABILITY = "answerability_auroc"
 
 
@@ -41,8 +40,9 @@ class Report:
     """The measures over all questions, and each question by itself."""
 
     measures: Mapping[str, Estimate]
-    """Mean and interval by measure; a measure that nothing could be scored by is missing."""
+    """Value and interval by measure; a measure that nothing could be scored by is missing."""
     questions: tuple[EvaluatedQuestion, ...]
+    snapshot: Snapshot
 
 
 def evaluate(
@@ -52,6 +52,7 @@ def evaluate(
     collection: str,
     scope: Scope,
     answerer: Answerer | None = None,
+    judge: Judge | None = None,
     mode: SearchMode = "hybrid",
     snapshot: Snapshot | None = None,
     settings: EvaluationSettings | None = None,
@@ -60,14 +61,14 @@ def evaluate(
     """Retrieve and answer every question under one snapshot and score it.
 
     Measures: ``hit@1/5/10`` (a hit holds a gold passage), ``passage_in_context`` (a run of the first
-    ``context_words`` words does), ``ndcg@10``, ``recall@10``, ``mrr@10`` by document, and with an answerer
-    ``passage_in_answer``, ``string_in_answer``, ``gold_in_answer`` (either) and ``answerability_auroc``.
-    Questions that are marked as not answerable are asked for the last one only. ``progress`` is called with the
-    number of questions done. Raises what the retriever and the answerer raise.
+    ``context_words`` words does), ``ndcg@10``, ``recall@10``, ``mrr@10`` by document and the settings' own, and
+    with an answerer those of ``answer_measures`` and ``answerability_auroc``. Questions that are marked as not
+    answerable count for abstention and citations only. ``progress`` is called with the number of questions done.
+    Raises what the retriever, the answerer and the judge raise.
     """
     chosen = settings if settings is not None else EvaluationSettings()
     pinned = snapshot if snapshot is not None else retriever.head(collection).snapshot
-    evaluated: list[EvaluatedQuestion] = []
+    asked: list[EvaluatedQuestion] = []
     for start in range(0, len(questions), chosen.batch_count):
         part = questions[start : start + chosen.batch_count]
         results = retriever.retrieve_many(
@@ -79,54 +80,53 @@ def evaluate(
             mode=mode,
             context_words=chosen.context_words,
         )
-        pairs = zip(part, results, strict=True)
-        evaluated += [_evaluated(question, result, answerer, chosen.context_words) for question, result in pairs]
+        for question, result in zip(part, results, strict=True):
+            context = tuple(within_words(result.passages, chosen.context_words))
+            answer = answerer(question, result) if answerer is not None else None
+            asked.append(EvaluatedQuestion(question, result, context, answer, {}))
         if progress is not None:
-            progress(len(evaluated))
-    scored = tuple(_with_documents(evaluated))
-    return Report(_summed(scored, chosen.bootstrap_seed), scored)
+            progress(len(asked))
+    judged = _judged(asked, judge) if judge is not None else asked
+    scored = tuple(_with_documents([_scored(one) for one in judged], chosen.document_measures))
+    return Report(_summed(scored, chosen.bootstrap_seed), scored, pinned)
 
 
-def _evaluated(
-    question: GoldQuestion, result: RetrievalResult, answerer: Answerer | None, context_words: int
-) -> EvaluatedQuestion:
-    context = tuple(within_words(result.passages, context_words))
-    answer = answerer(question.question, result) if answerer is not None else None
-    scores = _passage_scores(question, result, context) | _answer_scores(question, answer)
-    return EvaluatedQuestion(question, result, context, answer, scores)
+def _judged(asked: Sequence[EvaluatedQuestion], judge: Judge) -> list[EvaluatedQuestion]:
+    scores = judge([(one.gold, one.answer) for one in asked if one.answer is not None])
+    return [
+        replace(one, answer=replace(one.answer, judge_score=scores.get(one.gold.id)))
+        if one.answer is not None
+        else one
+        for one in asked
+    ]
 
 
-def _passage_scores(
-    question: GoldQuestion, result: RetrievalResult, context: Sequence[Run]
-) -> dict[str, float | None]:
+def _scored(one: EvaluatedQuestion) -> EvaluatedQuestion:
+    return replace(one, scores=_passage_scores(one) | answer_scores(one.gold, one.answer))
+
+
+def _passage_scores(one: EvaluatedQuestion) -> dict[str, Score | None]:
+    question = one.gold
     names = [f"hit@{rank}" for rank in RANKS]
     if question.answerable is False or not question.passages:
         return dict.fromkeys([*names, IN_CONTEXT])
-    best = first_hit(question, [(passage.document, passage.text) for passage in result.hits[: max(RANKS)]])
-    scores: dict[str, float | None] = {f"hit@{rank}": float(best is not None and best <= rank) for rank in RANKS}
-    scores[IN_CONTEXT] = float(any(holds_passage(question, run.document, run.text) for run in context))
-    return scores
+    best = first_hit(question, [(passage.document, passage.text) for passage in one.result.hits[: max(RANKS)]])
+    scores: dict[str, Score | None] = {
+        f"hit@{rank}": Score(float(best is not None and best <= rank)) for rank in RANKS
+    }
+    in_context = any(holds_passage(question, run.document, run.text) for run in one.context)
+    return scores | {IN_CONTEXT: Score(float(in_context))}
 
 
-def _answer_scores(question: GoldQuestion, answer: GivenAnswer | None) -> dict[str, float | None]:
-    names = (PASSAGE_IN_ANSWER, STRING_IN_ANSWER, GOLD_IN_ANSWER)
-    if answer is None or question.answerable is False:
-        return dict.fromkeys(names)
-    text = answer.text or ""
-    passage = float(holds_passage_anywhere(question, text)) if question.passages else None
-    string = float(holds_answer(question, text)) if question.strings else None
-    known = [score for score in (passage, string) if score is not None]
-    return dict(zip(names, (passage, string, max(known, default=None)), strict=True))
-
-
-def _with_documents(evaluated: Sequence[EvaluatedQuestion]) -> Iterator[EvaluatedQuestion]:
+def _with_documents(evaluated: Sequence[EvaluatedQuestion], more: Sequence[str]) -> Iterator[EvaluatedQuestion]:
     """The measures by document, which ir-measures computes for all questions at once."""
     asked = [one for one in evaluated if one.gold.answerable is not False]
     relevant = {one.gold.id: one.gold.documents for one in asked}
     ranked = {one.gold.id: unique_documents(passage.document for passage in one.result.hits) for one in asked}
-    by_measure = document_measures(relevant, ranked)
+    by_measure = document_measures(relevant, ranked, more=more)
     for one in evaluated:
-        scores = {name: values.get(one.gold.id) for name, values in by_measure.items()}
+        found = {name: values.get(one.gold.id) for name, values in by_measure.items()}
+        scores = {name: None if value is None else Score(value) for name, value in found.items()}
         yield replace(one, scores=dict(one.scores) | scores)
 
 

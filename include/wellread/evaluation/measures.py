@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from wellread.errors import SettingsError
 from wellread.evaluation.gold import GoldQuestion
 from wellread.retrieval.words import words
 
@@ -18,16 +20,33 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """What one question adds to a measure, which is the sum of all parts over the sum of all wholes.
+
+    For most measures the whole is 1 and the measure is a mean. A whole of 0 adds nothing: a question that was not
+    declined says nothing of the precision of declining.
+    """
+
+    part: float
+    whole: float = 1.0
+
+    @property
+    def value(self) -> float | None:
+        """Of this question alone; ``None`` where it adds nothing."""
+        return self.part / self.whole if self.whole else None
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its bootstrap interval of 95 %."""
+    """A mean, or a ratio of sums, with its bootstrap interval of 95 %."""
 
     value: float
     low: float
     high: float
     count: int
-    """Questions that were scored."""
+    """Questions that were scored and add something."""
     unscored_count: int = 0
-    """Questions that lack what the measure needs."""
+    """Questions that lack what the measure needs, or have no answer to score because of an error."""
 
 
 def share_of_words(wanted: str, text: str) -> float:
@@ -74,30 +93,50 @@ def unique_documents(ranked: Iterable[str]) -> list[str]:
 
 
 def document_measures(
-    relevant: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], *, depth: int = 10
+    relevant: Mapping[str, Collection[str]],
+    ranked: Mapping[str, Sequence[str]],
+    *,
+    depth: int = 10,
+    more: Sequence[str] = (),
 ) -> dict[str, dict[str, float]]:
     """nDCG, recall and reciprocal rank at ``depth`` by document, for each question: ``{measure: {id: value}}``.
 
     By ir-measures. ``ranked`` holds each question's documents, best first, each once; a question for which
-    nothing was found counts as 0.
+    nothing was found counts as 0. ``more`` are other measures as ir-measures writes them, such as ``AP@10``, each
+    under the name given. Raises ``SettingsError`` for one that ir-measures does not know.
     """
     import ir_measures
 
-    by_measure = {
+    by_measure: dict[str, Any] = {
         f"ndcg@{depth}": ir_measures.nDCG @ depth,
         f"recall@{depth}": ir_measures.R @ depth,
         f"mrr@{depth}": ir_measures.RR @ depth,
     }
+    asked = {name: _parsed_measure(name) for name in more}
+    by_measure |= {name: one for name, one in asked.items() if one not in by_measure.values()}
     names = {measure: name for name, measure in by_measure.items()}
     judged = {question: dict.fromkeys(documents, 1) for question, documents in relevant.items() if documents}
     run = {
         question: {document: float(-rank) for rank, document in enumerate(ranked.get(question, ()))}
         for question in judged
     }
-    values = {name: dict.fromkeys(judged, 0.0) for name in by_measure}
+    values = {name: dict.fromkeys(judged, 0.0) for name in names.values()}
     for found in ir_measures.iter_calc(list(names), judged, run):
         values[names[found.measure]][found.query_id] = float(found.value)
     return values
+
+
+def _parsed_measure(name: str) -> Any:
+    import ir_measures
+
+    try:
+        return ir_measures.parse_measure(name)
+    except (ValueError, NameError, SyntaxError) as error:
+        raise SettingsError(
+            f"measure {name!r}",
+            found=f"ir-measures does not know it ({error})",
+            remedy="Write it as in its documentation, for example AP@10, P@5, R@20, Success@3.",
+        ) from error
 
 
 def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float | None:
@@ -114,17 +153,21 @@ def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float | None:
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 
 
-def estimate(values: Sequence[float | None], *, seed: int = 0) -> Estimate | None:
-    """The mean of the scored values with its interval: percentiles of 1,000 resamples of the questions.
+def estimate(scores: Sequence[Score | None], *, seed: int = 0) -> Estimate | None:
+    """The ratio of the sums of the scored with its interval: percentiles of 1,000 resamples of the questions.
 
-    ``None`` where nothing was scored.
+    ``None`` where nothing was scored. Resamples without any whole are left out of the interval.
     """
-    scored = np.asarray([value for value in values if value is not None], dtype=np.float64)
-    if not scored.size:
+    scored = [score for score in scores if score is not None]
+    adding = [score for score in scored if score.part or score.whole]
+    pairs = np.asarray([(score.part, score.whole) for score in adding], dtype=np.float64).reshape(-1, 2)
+    if not pairs[:, 1].any():
         return None
-    picks = np.random.default_rng(seed).integers(0, scored.size, size=(RESAMPLES, scored.size))
-    low, high = np.percentile(scored[picks].mean(axis=1), [2.5, 97.5])
-    return Estimate(float(scored.mean()), float(low), float(high), int(scored.size), len(values) - int(scored.size))
+    picks = np.random.default_rng(seed).integers(0, len(pairs), size=(RESAMPLES, len(pairs)))
+    parts, wholes = (pairs[:, column][picks].sum(axis=1) for column in (0, 1))
+    low, high = np.percentile(parts[wholes > 0] / wholes[wholes > 0], [2.5, 97.5])
+    part, whole = pairs.sum(axis=0)
+    return Estimate(float(part / whole), float(low), float(high), len(adding), len(scores) - len(scored))
 
 
 def estimate_auroc(scores: Sequence[float], positive: Sequence[bool], *, seed: int = 0) -> Estimate | None:

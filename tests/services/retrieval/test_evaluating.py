@@ -31,9 +31,9 @@ GOLD = [
 ]
 
 
-def first_passage(question: str, result: RetrievalResult) -> GivenAnswer:
+def first_passage(question: GoldQuestion, result: RetrievalResult) -> GivenAnswer:
     """Answers with the best passage; surer of questions about rooms, so that the order is known."""
-    return GivenAnswer(result.passages[0].text, confidence=0.1 if "moon" in question else 0.9)
+    return GivenAnswer(result.passages[0].text, confidence=0.1 if "moon" in question.question else 0.9)
 
 
 def evaluated(library: Library) -> Report:

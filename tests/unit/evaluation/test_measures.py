@@ -4,6 +4,7 @@ import pytest
 
 from wellread.evaluation.gold import GoldPassage, GoldQuestion
 from wellread.evaluation.measures import (
+    Score,
     auroc,
     document_measures,
     estimate,
@@ -52,12 +53,12 @@ def test_auroc_counts_ties_half_and_needs_both_classes() -> None:
 
 
 def test_an_interval_holds_the_mean_repeats_itself_and_counts_what_it_left_out() -> None:
-    values = [1.0, 0.0, None, 1.0, 1.0, None]
-    found = estimate(values, seed=3)
+    scores = [None if value is None else Score(value) for value in (1.0, 0.0, None, 1.0, 1.0, None)]
+    found = estimate(scores, seed=3)
     assert found is not None
     assert (found.value, found.count, found.unscored_count) == (0.75, 4, 2)
     assert found.low <= found.value <= found.high
-    assert found == estimate(values, seed=3)
+    assert found == estimate(scores, seed=3)
 
 
 def test_nothing_scored_is_no_estimate() -> None:

@@ -11,6 +11,7 @@ import importlib.resources
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +23,17 @@ FEATURES = ("top_cosine", "sentence_cosine", "sentence_coverage")
 """What the default calibration weighs, of ``wellread.answering.assessment.features_of``. Prose is told apart by
 cosines, contracts by coverage; proximity and more features gained nothing on the development halves."""
 
+RETRIEVAL_FEATURES = ("top_cosine", "cosine_drop", "best_coverage", "best_proximity")
+"""What is known as soon as passages are retrieved, for language models: nothing is embedded beside the question."""
+
+_FOLDER = importlib.resources.files("wellread.answering.extractive")
 _RIDGE = 1e-3
 _STEPS = 100
-_CURVE_KEEPS = (0.99, 0.975, 0.95, 0.925, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+CURVE_KEEPS = (0.99, 0.975, 0.95, 0.925, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
 class CurvePoint(BaseModel):
-    """What one threshold does on the questions it was fitted on."""
+    """What one threshold does, on the questions of ``Calibration.judged_on``; intervals are Wilson's of 95 %."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +43,8 @@ class CurvePoint(BaseModel):
         description="Share of the abstentions that were right; none where there is no abstention."
     )
     recall_ratio: float = Field(description="Share of the unanswerable questions that were not answered.")
+    kept_interval: tuple[float, float] | None = None
+    recall_interval: tuple[float, float] | None = None
 
 
 class Calibration(BaseModel):
@@ -54,6 +61,9 @@ class Calibration(BaseModel):
     weights: dict[str, float] = Field(description="One for each feature.")
     keep_ratio: float = Field(gt=0, le=1, description="The share of answerable questions that should be kept.")
     threshold_ratio: float = Field(ge=0, le=1, description="The probability below which nothing is answered.")
+    judged_on: Literal["fitted", "held_out"] = Field(
+        default="fitted", description="Whether the curve is of the questions that were fitted, or cross-validated."
+    )
     curve: tuple[CurvePoint, ...] = ()
 
     def probability(self, features: Mapping[str, float]) -> float:
@@ -88,10 +98,20 @@ def load_calibration(path: Path | None = None, *, embedder: str = "") -> Calibra
 
 
 def _packaged(embedder: str) -> Calibration:
-    folder = importlib.resources.files("wellread.answering.extractive")
-    own = folder.joinpath(f"calibration_{embedder.replace('/', '_')}.json")
-    chosen = own if own.is_file() else folder.joinpath("calibration_default.json")
-    return Calibration.model_validate_json(chosen.read_text("utf-8"))
+    own = f"calibration_{embedder.replace('/', '_')}.json"
+    return _read_packaged(own if _FOLDER.joinpath(own).is_file() else "calibration_default.json")
+
+
+def _read_packaged(name: str) -> Calibration:
+    return Calibration.model_validate_json(_FOLDER.joinpath(name).read_text("utf-8"))
+
+
+def load_retrieval_calibration() -> Calibration:
+    """The packaged calibration that weighs nothing but :data:`RETRIEVAL_FEATURES`.
+
+    It holds for the embedder that it names and for no other.
+    """
+    return _read_packaged("calibration_retrieval.json")
 
 
 def fit_calibration(
@@ -142,7 +162,7 @@ def _with_threshold(
     def keeping(keep_ratio: float) -> float:
         return threshold_keeping(probabilities, answerable, shares, keep_ratio=keep_ratio)
 
-    points = (curve_point(probabilities, answerable, shares, threshold=keeping(keep)) for keep in _CURVE_KEEPS)
+    points = (curve_point(probabilities, answerable, shares, threshold=keeping(keep)) for keep in CURVE_KEEPS)
     return rough.model_copy(update={"threshold_ratio": keeping(rough.keep_ratio), "curve": tuple(points)})
 
 
