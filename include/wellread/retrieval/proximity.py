@@ -38,12 +38,13 @@ def closeness(
     total = sum(weights.values())
     if total <= 0:
         return NOTHING
-    in_title = {term for term in weights if term in title_terms}
+    # Lists and not sets: sums of floats depend on the order.
+    in_title = [term for term in weights if term in title_terms]
     base = sum(weights[term] for term in in_title)
     places = [
         (position, term) for position, term in enumerate(chunk_terms) if term in weights and term not in in_title
     ]
-    covered = base + sum(weights[term] for term in {term for _, term in places})
+    covered = base + sum(weights[term] for term in dict.fromkeys(term for _, term in places))
     return Closeness(covered / total, (base + _best_window(places, weights, window_tokens)) / total)
 
 

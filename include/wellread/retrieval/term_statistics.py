@@ -56,10 +56,14 @@ def count_terms(texts: Iterable[tuple[str, str]]) -> CountedTerms:
 
 
 def inverse_frequencies(query_terms: Iterable[str], statistics: TermStatistics) -> dict[str, float]:
-    """The weight of each term: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, as BM25 has it; never negative."""
+    """The weight of each term: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, as BM25 has it; never negative.
+
+    In the order of the terms: sums of the weights depend on it in their last bit, and a question that is asked
+    again, by another process, must have the same plan.
+    """
     total = statistics.chunk_count
     weights = {}
-    for term in query_terms:
+    for term in sorted(query_terms):
         frequency = min(statistics.document_frequency(term), total)
         weights[term] = math.log1p((total - frequency + 0.5) / (frequency + 0.5))
     return weights
