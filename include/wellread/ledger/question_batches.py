@@ -11,7 +11,13 @@ import sqlalchemy as sa
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Ledger, Transaction
 from wellread.ledger.question_budgets import reserve
-from wellread.ledger.question_schema import question_batches, question_inputs, question_results, question_rows
+from wellread.ledger.question_schema import (
+    question_batches,
+    question_inputs,
+    question_jobs,
+    question_results,
+    question_rows,
+)
 from wellread.ledger.upserts import replace
 from wellread.questions import BatchRecord, BatchRecordState, Reservation
 
@@ -97,6 +103,17 @@ class QuestionBatches:
         )
         with self._ledger.reading() as reading:
             return int(reading.execute(query).scalar_one())
+
+    def reopen_rows(self, job_id: str, *, statuses: Sequence[str]) -> None:
+        """Final rows with one of these statuses are planned again, unless a worker has the job."""
+        is_free = sa.exists().where(question_jobs.c.job_id == job_id, question_jobs.c.expires_at <= epoch_now())
+        with self._ledger.transaction() as tx:
+            tx.execute(
+                sa.update(question_rows)
+                .where(question_rows.c.job_id == job_id, question_rows.c.state == "final", is_free)
+                .where(question_rows.c.status.in_(statuses))
+                .values(state="planned", status=None, row=None)
+            )
 
     # -- which plan a repeated call goes on with, and what it is compared with --------------------------------
     def unfinished_plan(self, input_key: str) -> str | None:

@@ -16,6 +16,7 @@ from wellread.answering.answerer import (
     withdrawn_by,
 )
 from wellread.answering.files.answer_rows import answer_row_as_dict, answer_row_from_dict
+from wellread.answering.jobs.planning import job_id_of
 from wellread.answering.jobs.plans import identity_as_dict
 from wellread.answering.jobs.reporting import AnswerDiff, JobReport, differences
 from wellread.answering.jobs.running import JobPending, Sending
@@ -29,6 +30,8 @@ MODEL_THRESHOLD_RATIO = 0.1
 """Of language models: they can say themselves that nothing was found, so only the hopeless is not asked. On the
 development halves it keeps 99 % of the answerable questions."""
 _RESULTS = "question-results"
+_TRIED_AGAIN = ("budget", "error")
+"""Rows that ended so are asked again when the job is called again: there may be money, or the provider, now."""
 Advance = Callable[[int, int], None]
 
 
@@ -135,6 +138,7 @@ def plan_questions(
     if plan_reference is None or not resumed:
         plan_reference = answerer.plan(questions, artifacts=artifacts)
         jobs.remember_plan(input_key, plan_reference, finished=False)
+    jobs.reopen_rows(job_id_of(plan_reference), statuses=_TRIED_AGAIN)
 
     def estimated(sending: Sending) -> Estimate:
         mean = jobs.mean_output_tokens(answerer.maker.identity.model)
