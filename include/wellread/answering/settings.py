@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from wellread.answering.checking.leaks import LeakSettings
 from wellread.answering.checking.masking import MaskingSettings
 from wellread.answering.checking.quotes import QuoteSettings
+from wellread.answering.destinations.settings import PublishingSettings
 from wellread.answering.jobs.spending import BudgetSettings
 from wellread.answering.prompting.examples import ExampleChoice
 from wellread.answering.prompting.settings import PackingSettings
@@ -120,6 +121,7 @@ class AnsweringSettings(BaseModel):
     )
     prompt: PromptSettings = PromptSettings()
     budget: BudgetSettings = BudgetSettings()
+    publishing: PublishingSettings = PublishingSettings()
     mode: SendingMode = Field(
         default="direct",
         description="How requests go to a language model: one by one, in the provider's batches (half the price, "

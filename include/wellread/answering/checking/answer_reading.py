@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from wellread.answering.checking.auditing import CitedAnswer
+from wellread.answering.files.answer_columns import own_name
+from wellread.answering.files.answer_files import FORMATS
+from wellread.answering.files.formulas import unguarded
 from wellread.errors import QuestionsFileError
 from wellread.questions import Citation
 
-_PREFIX = "wellread_"
-"""What answer files put before a column of ours where the questions had one of that name."""
-_FORMULA_GUARD = ("'=", "'+", "'-", "'@", "'\t", "'\r")
 _LONGEST_CELL_CHARS = 10_000_000
+_QUOTE_COLUMNS = ("quotes", "documents", "pages", "spans", "matches", "doc_ids", "versions")
 _MATCHES = ("exact", "normalised", "fuzzy", "failed")
 
 
 def read_cited_answers(path: Path) -> list[CitedAnswer]:
-    """The answers of a JSONL, CSV, TSV or XLSX file that ``wellread answer`` wrote, in order.
+    """The answers of a file that ``wellread answer`` wrote in any of its formats, in order.
 
-    JSONL holds whole citations. The other formats hold quotes, documents and spans, but no ids: whether a document
-    has changed cannot be told from them, only whether the quote is still in it. Raises ``QuestionsFileError``
-    for a file that cannot be read as answers.
+    Files without the columns ``doc_ids`` and ``versions`` do not tell whether a document has changed, only whether
+    the quote is still in it. Raises ``QuestionsFileError`` for a file that cannot be read as answers.
     """
     rows = list(_rows(path))
     if not any(_has_quotes(row) for _, row in rows):
@@ -50,14 +50,16 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             from wellread.answering.files.spreadsheets import read_sheet
 
             yield from read_sheet(path, content)
+        elif suffix == ".parquet":
+            from wellread.answering.files.parquet_files import read_table
+
+            yield from enumerate(read_table(path, content)[1], start=1)
         elif suffix in {".csv", ".tsv"}:
             yield from _table_rows(content.decode("utf-8-sig"))
         elif suffix in {".jsonl", ".ndjson"}:
             yield from _json_rows(path, content.decode("utf-8-sig"))
         else:
-            raise _broken(
-                path, None, f"its name ends in {suffix or 'nothing'!r}, not in .jsonl, .csv, .tsv or .xlsx"
-            )
+            raise _broken(path, None, f"its name ends in {suffix or 'nothing'!r}, not in {', '.join(FORMATS)}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _broken(path, None, str(error)) from error
 
@@ -84,7 +86,7 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]
 
 
 def _ours(row: Mapping[str, Any], name: str) -> Any:
-    return row.get(_PREFIX + name, row.get(name))
+    return row.get(own_name(name, row))
 
 
 def _has_quotes(row: Mapping[str, Any]) -> bool:
@@ -98,7 +100,7 @@ def _citations(path: Path, line: int, row: Mapping[str, Any]) -> tuple[Citation,
             return tuple(_from_json(citation) for claim in claims for citation in claim["citations"])
         except (TypeError, KeyError) as error:
             raise _broken(path, line, f"a claim has no citations as Wellread writes them ({error!r})") from error
-    columns = [_lines(_ours(row, name)) for name in ("quotes", "documents", "pages", "spans", "matches")]
+    columns = [_lines(_ours(row, name)) for name in _QUOTE_COLUMNS]
     return tuple(_from_cells(*cells) for cells in zip_longest(*columns, fillvalue="") if cells[0])
 
 
@@ -112,17 +114,18 @@ def _from_json(data: Mapping[str, Any]) -> Citation:
 
 def _lines(cell: object) -> Sequence[str]:
     """The lines of a cell, without the mark that keeps spreadsheets from running it."""
-    text = cell if isinstance(cell, str) else ""
-    return (text[1:] if text.startswith(_FORMULA_GUARD) else text).split("\n")
+    return unguarded(cell if isinstance(cell, str) else "").split("\n")
 
 
-def _from_cells(quote: str, document: str, page: str, span: str, match: str) -> Citation:
+def _from_cells(
+    quote: str, document: str, page: str, span: str, match: str, doc_id: str, version_hash: str
+) -> Citation:
     start, _, end = span.partition("-")
     is_span = start.isdecimal() and end.isdecimal()
     return Citation(
         document=document,
-        doc_id="",
-        version_hash="",
+        doc_id=doc_id,
+        version_hash=version_hash,
         chunk_key="",
         quote=quote,
         page=int(page) if page.isdecimal() else None,

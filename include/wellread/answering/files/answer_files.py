@@ -9,101 +9,79 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
+from wellread.answering.files.answer_columns import FLAT_COLUMNS, as_cells, free_name, question_columns
 from wellread.answering.files.answer_rows import answer_row_as_dict
+from wellread.answering.files.formulas import guarded
 from wellread.errors import SettingsError, StorageFullError
-from wellread.questions import AnswerRow, Citation
+from wellread.questions import AnswerRow
 
-FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_PREFIX = "wellread_"
+FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet")
 
 
 def write_answers(rows: Sequence[AnswerRow], path: Path) -> None:
     """Write all answers at once, or nothing: a reader sees the old file or the whole new one.
 
-    JSONL rows hold everything, claims and passages as lists; CSV and XLSX hold one column for each fact, several
-    quotes of one answer on lines of their own. A column of the questions that is named like one of ours keeps its
-    name; ours is then called ``wellread_...``. Raises ``SettingsError`` for an unknown format or a folder that
-    cannot be written, ``StorageFullError``.
+    The ending says the format; see :func:`answers_as_bytes`. Raises ``SettingsError`` for an unknown format or a
+    folder that cannot be written, ``StorageFullError``.
     """
-    suffix = path.suffix.lower()
-    if suffix in {".jsonl", ".ndjson"}:
-        content = "".join(json.dumps(_merged(row), ensure_ascii=False) + "\n" for row in rows)
-        encoded = content.encode("utf-8", "replace")
-    elif suffix == ".xlsx":
-        from wellread.answering.files.spreadsheets import write_sheet
+    write_atomically(path, answers_as_bytes(rows, path.name), what="answers")
 
-        encoded = write_sheet(*_table(rows))
-    elif suffix in {".csv", ".tsv"}:
-        encoded = _as_csv(*_table(rows), delimiter="," if suffix == ".csv" else "\t")
-    else:
+
+def require_format(name: str) -> str:
+    """The ending of a file of answers, lower case. Raises ``SettingsError`` where it names no format."""
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in FORMATS:
         raise SettingsError(
-            f"write answers to {path}",
+            f"write answers to {name}",
             found=f"its name ends in {suffix or 'nothing'!r}",
             remedy=f"Give a name that ends in one of: {', '.join(FORMATS)}.",
         )
-    _write_atomically(path, encoded)
+    return suffix
 
 
-def _merged(row: AnswerRow) -> dict[str, Any]:
+def answers_as_bytes(rows: Sequence[AnswerRow], name: str) -> bytes:
+    """The content of a file of answers of this name.
+
+    JSONL rows hold everything, claims and passages as lists. Parquet holds typed columns, claims nested. CSV and
+    XLSX hold one column for each fact, several quotes of one answer on lines of their own. A column of the
+    questions that is named like one of ours keeps its name; ours is then called ``wellread_...``.
+    """
+    suffix = require_format(name)
+    if suffix in {".jsonl", ".ndjson"}:
+        content = "".join(json.dumps(answer_as_object(row), ensure_ascii=False) + "\n" for row in rows)
+        return content.encode("utf-8", "replace")
+    if suffix == ".parquet":
+        from wellread.answering.files.parquet_files import write_table
+
+        return write_table(rows)
+    if suffix == ".xlsx":
+        from wellread.answering.files.spreadsheets import write_sheet
+
+        return write_sheet(*_table(rows))
+    return _as_csv(*_table(rows), delimiter="," if suffix == ".csv" else "\t")
+
+
+def answer_as_object(row: AnswerRow) -> dict[str, Any]:
+    """The JSON object of an answer as JSONL files and webhooks have it: the question's columns beside ours."""
     ours = answer_row_as_dict(row)
     del ours["columns"]
-    return _side_by_side({"id": ours.pop("id"), "question": ours.pop("question"), **row.columns}, ours)
-
-
-def _side_by_side(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    return {**theirs, **{_PREFIX + name if name in theirs else name: value for name, value in ours.items()}}
+    theirs = {"id": ours.pop("id"), "question": ours.pop("question"), **row.columns}
+    return {**theirs, **{free_name(name, theirs): value for name, value in ours.items()}}
 
 
 def _table(rows: Sequence[AnswerRow]) -> tuple[list[str], list[list[str]]]:
-    others = list(dict.fromkeys(name for row in rows for name in row.columns))
-    taken = {"id", "question", *others}
-    ours = list(_facts(rows[0])) if rows else []
-    header = ["id", "question", *others, *(_PREFIX + name if name in taken else name for name in ours)]
+    others = question_columns(rows)
+    theirs = ["id", "question", *others]
+    header = [*theirs, *(free_name(column.name, theirs) for column in FLAT_COLUMNS)]
     table = [
-        [row.id, row.question, *(row.columns.get(name, "") for name in others), *_harmless(_facts(row).values())]
+        [row.id, row.question, *(row.columns.get(name, "") for name in others), *map(guarded, as_cells(row))]
         for row in rows
     ]
     return header, table
-
-
-def _facts(row: AnswerRow) -> dict[str, str]:
-    citations = [citation for claim in row.claims for citation in claim.citations]
-    return {
-        "status": row.status,
-        "abstain_reason": row.abstain_reason or "",
-        "answer": row.answer or "",
-        "quotes": _lines(citation.quote.replace("\n", " ") for citation in citations),
-        "documents": _lines(citation.document for citation in citations),
-        "pages": _lines("" if citation.page is None else str(citation.page) for citation in citations),
-        "spans": _lines(_span(citation) for citation in citations),
-        "matches": _lines(citation.match for citation in citations),
-        "confidence": "" if row.confidence is None else f"{row.confidence:.4f}",
-        "model": row.model,
-        "input_tokens": str(row.usage.input_tokens),
-        "output_tokens": str(row.usage.output_tokens),
-        "cost_usd": "" if row.cost_usd is None else f"{row.cost_usd:.6f}",
-        "snapshot": row.snapshot,
-        "request_key": row.request_key,
-        "error": "" if row.error is None else json.dumps(dict(row.error), ensure_ascii=False),
-    }
-
-
-def _lines(parts: Iterable[str]) -> str:
-    return "\n".join(parts)
-
-
-def _span(citation: Citation) -> str:
-    return "" if citation.start_char is None else f"{citation.start_char}-{citation.end_char}"
-
-
-def _harmless(cells: Iterable[str]) -> list[str]:
-    """Cells that no spreadsheet takes for a formula: what documents say is not to be run on a reader's desk."""
-    return [f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell for cell in cells]
 
 
 def _as_csv(header: Sequence[str], rows: Sequence[Sequence[str]], *, delimiter: str) -> bytes:
@@ -114,7 +92,8 @@ def _as_csv(header: Sequence[str], rows: Sequence[Sequence[str]], *, delimiter: 
     return out.getvalue().encode("utf-8", "replace")
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, what: str) -> None:
+    """Put the whole content in place at once. Raises ``SettingsError``, ``StorageFullError``, naming ``what``."""
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +110,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
                 Path(temporary).unlink(missing_ok=True)
         kind = StorageFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else SettingsError
         raise kind(
-            f"write answers to {path}",
+            f"write {what} to {path}",
             found=error.strerror or str(error),
             remedy="Free space, or choose a folder that this user may write; the answers are kept in the ledger.",
         ) from error

@@ -1,4 +1,4 @@
-"""Files of questions: JSONL, CSV and XLSX become questions, or an error that says where and what to do.
+"""Files of questions: JSONL, CSV, XLSX and Parquet become questions, or an error that says where and what to do.
 
 The column ``question`` is needed; ``id`` is optional (``row-1``, ``row-2``, ... by place without it); all other
 columns are handed through to the answers. The whole file is read before anything is asked or spent. An *empty*
@@ -18,11 +18,11 @@ from wellread.questions import Question
 
 QUESTION_COLUMN = "question"
 ID_COLUMN = "id"
-FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx")
+FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet")
 
 _LONGEST_CELL_CHARS = 10_000_000
 Row = tuple[int, Mapping[str, str]]
-"""Line (or sheet row) number from 1, and the cells by column."""
+"""Number of the line (or row) from 1, and the cells by column."""
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -43,6 +43,10 @@ def read_questions(path: Path) -> list[Question]:
         from wellread.answering.files.spreadsheets import read_sheet
 
         rows: Iterator[Row] = iter(read_sheet(path, content))
+    elif suffix == ".parquet":
+        from wellread.answering.files.parquet_files import read_table
+
+        rows = _typed_rows(path, *read_table(path, content))
     elif suffix in {".csv", ".tsv"}:
         rows = _csv_rows(path, _text(path, content))
     else:
@@ -90,16 +94,30 @@ def _json_rows(path: Path, text: str) -> Iterator[Row]:
             raise broken(path, number, f"it is no JSON ({error})", "Put one JSON object on each line.") from error
         if not isinstance(value, dict):
             raise broken(path, number, f"it holds a {type(value).__name__}", "Put one JSON object on each line.")
-        if QUESTION_COLUMN in value and not isinstance(value[QUESTION_COLUMN], str | None):
-            found = f"its {QUESTION_COLUMN!r} is a {type(value[QUESTION_COLUMN]).__name__}"
-            raise broken(path, number, found, "Write the question as a string.")
-        yield number, {str(name): _as_text(cell) for name, cell in value.items()}
+        yield number, _as_cells(path, number, value)
+
+
+def _typed_rows(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Iterator[Row]:
+    check_header(path, names)
+    for number, row in enumerate(rows, start=1):
+        yield number, _as_cells(path, number, row)
+
+
+def _as_cells(path: Path, number: int, row: Mapping[str, object]) -> dict[str, str]:
+    """The values of a typed row as texts. Raises where the question is none."""
+    question = row.get(QUESTION_COLUMN)
+    if not isinstance(question, str | None):
+        found = f"its {QUESTION_COLUMN!r} is a {type(question).__name__}"
+        raise broken(path, number, found, "Write the question as a string.")
+    return {str(name): _as_text(cell) for name, cell in row.items()}
 
 
 def _as_text(cell: object) -> str:
     if cell is None:
         return ""
-    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))  # a column of whole numbers with a gap is read as floats
+    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False, default=str)
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[Row]:

@@ -42,7 +42,7 @@ def read_sheet(path: Path, content: bytes) -> list[Row]:
         book.close()
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError, OSError) as error:
         raise QuestionsFileError(
-            f"read questions from {path}",
+            f"read {path}",
             found=f"it is no readable XLSX file ({error})",
             remedy="Save it again as XLSX, or as CSV in UTF-8.",
         ) from error

@@ -1,0 +1,1 @@
+"""Where answers go besides a file: a bucket, a table, a webhook."""
