@@ -1,26 +1,36 @@
-"""``wellread ask``, ``wellread answer`` and ``wellread evaluate``."""
+"""``wellread ask`` and ``wellread answer``."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
-from wellread.answering.files.answer_files import FORMATS, write_answers
+from wellread.answering.destinations.files import LocalFile, S3Object
+from wellread.answering.destinations.protocol import Destination
 from wellread.answering.files.answer_rows import answer_row_as_dict
-from wellread.answering.files.question_files import read_questions
+from wellread.answering.jobs.planning import job_id_of
+from wellread.answering.jobs.reporting import AnswerDiff
+from wellread.answering.jobs.running import JobPending
+from wellread.cli.answer_options import AnswerOptions, budget_override, when_of
+from wellread.cli.answer_plans import confirm_price, plan_as_dict, print_plan, usd
+from wellread.cli.answer_progress import AnswerProgress
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, Output
-from wellread.errors import SettingsError
-from wellread.evaluation.gold import read_gold
-from wellread.evaluation.rows import write_rows
-from wellread.questions import AnswerRow
-from wellread.workspace.evaluating import evaluate_collection
-from wellread.workspace.questions import answer_questions
+from wellread.errors import PolicyError, SettingsError
+from wellread.questions import AnswerRow, Question
+from wellread.workspace import Workspace
+from wellread.workspace.publishing import destination_of, publish_answers, read_questions_at
+from wellread.workspace.questions import BatchResult, PlannedJob, advance_plan, finish_plan, plan_questions
 from wellread.workspace.questions import ask as ask_one
+
+EXIT_INTERRUPTED = 130
+"""As shells have it: 128 and the signal's number."""
+_SHOWN_CHANGES = 10
 
 
 def ask(output: Output, question: str, *, collection: str | None) -> None:
@@ -35,83 +45,161 @@ def ask(output: Output, question: str, *, collection: str | None) -> None:
         raise typer.Exit(EXIT_NOTHING)
 
 
-def answer(output: Output, questions: Path, out: Path, *, collection: str | None) -> None:
-    """A file of questions."""
-    _require_format(out)
-    if out.resolve() == questions.resolve():
+def answer(output: Output, options: AnswerOptions) -> None:
+    """A file of questions: plan, show the price, answer, publish."""
+    mode, deadline_at = when_of(options)
+    with opened(output, collection=options.collection, overrides=budget_override(options)) as workspace:
+        asked, destinations = _inputs(workspace, options)
+        with AnswerProgress(output, workspace):
+            job = plan_questions(workspace, asked, mode=mode, deadline_at=deadline_at)
+        if options.dry_run:
+            _forget(workspace, job)
+            output.result({"dry_run": True, **plan_as_dict(job)})
+            print_plan(output, job)
+            return
+        print_plan(output, job)
+        _confirm(output, workspace, job, yes=options.yes)
+        with AnswerProgress(output, workspace) as progress:
+            result = _execute(output, workspace, job, progress, job_name=options.job_name)
+        places = [
+            publish_answers(
+                workspace, result.rows, one, job_name=options.job_name, report=result.report, diff=result.diff
+            )
+            for one in destinations
+        ]
+    _print_result(output, job, result, places)
+
+
+def _inputs(workspace: Workspace, options: AnswerOptions) -> tuple[list[Question], list[Destination]]:
+    """The questions, and where answers go: what cannot be read or written is refused before anything is asked."""
+    out = destination_of(workspace, options.out)
+    if not isinstance(out, LocalFile | S3Object):
         raise SettingsError(
-            f"write answers to {out}", found="that is the file of questions", remedy="Name another file with --out."
+            f"write answers to {out.label}",
+            found="it is no file",
+            remedy="Name a file, or s3://bucket/key, with --out, and the rest with --to.",
         )
-    asked = read_questions(questions)
-    with output.progress() as bars, opened(output, collection=collection) as workspace:
-        bars.start("answer", total_count=len(asked))
-        done = 0
+    destinations = [out, *(destination_of(workspace, address) for address in options.to)]
+    for one in destinations:
+        if isinstance(one, LocalFile) and one.path.resolve() == Path(options.questions).resolve():
+            raise SettingsError(
+                f"write answers to {one.label}",
+                found="that is the file of questions",
+                remedy="Name another file with --out.",
+            )
+    asked = read_questions_at(workspace, options.questions)
+    columns = list(dict.fromkeys(name for question in asked for name in question.columns))
+    for one in destinations:
+        one.check(columns)
+    return asked, destinations
 
-        def advance(finished: int, _total: int) -> None:
-            nonlocal done
-            bars.advance("answer", count=finished - done)
-            done = finished
 
-        result = answer_questions(
-            workspace, asked, owner=f"shell on {socket.gethostname()}, process {os.getpid()}", on_progress=advance
+def _confirm(output: Output, workspace: Workspace, job: PlannedJob, *, yes: bool) -> None:
+    try:
+        confirm_price(output, job, limit_usd=workspace.settings.answering.budget.confirm_above_usd, yes=yes)
+    except PolicyError:
+        _forget(workspace, job)
+        raise
+
+
+def _forget(workspace: Workspace, job: PlannedJob) -> None:
+    """A plan that nobody began is not gone on with: documents may change until the next call."""
+    if not job.resumed:
+        workspace.question_jobs.remember_plan(job.input_key, job.plan_reference, finished=True)
+
+
+def _execute(
+    output: Output, workspace: Workspace, job: PlannedJob, progress: AnswerProgress, *, job_name: str
+) -> BatchResult:
+    owner = f"shell on {socket.gethostname()}, process {os.getpid()}"
+    progress.planned(job_id_of(job.plan_reference))
+    try:
+        while True:
+            state = advance_plan(
+                workspace, job.plan_reference, owner=owner, sending=job.sending, on_progress=progress.advance
+            )
+            if not isinstance(state, JobPending):
+                return finish_plan(workspace, job, state, job_name=job_name)
+            progress.wait(state)
+    except KeyboardInterrupt:
+        output.note(
+            f"Stopped: {progress.done_count} of {job.estimate.row_count} questions are answered. Run the same "
+            "command again: it goes on from there, and pays nothing twice that has come back."
         )
-        bars.finish("answer")
-    write_answers(result.rows, out)
-    report = {**result.report.as_dict(), "out": str(out), "resumed": result.resumed}
-    output.result(report)
-    output.line(
-        f"{len(result.rows)} answers in {out}" + (" (an interrupted job was continued)" if result.resumed else "")
-    )
-    output.table(("status", "questions"), sorted(result.report.statuses.items()))
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _require_format(out: Path) -> None:
-    """A name that cannot be written is refused before anything is asked."""
-    if out.suffix.lower() not in FORMATS or not out.resolve().parent.is_dir():
-        raise SettingsError(
-            f"write answers to {out}",
-            found="its folder does not exist" if out.suffix.lower() in FORMATS else "its ending names no format",
-            remedy=f"Name a file in an existing folder that ends in one of: {', '.join(FORMATS)}.",
-        )
+def _print_result(output: Output, job: PlannedJob, result: BatchResult, places: Sequence[str]) -> None:
+    report = result.report
+    told = {
+        **report.as_dict(),
+        "out": places[0],
+        "published": list(places),
+        "resumed": result.resumed,
+        "plan": plan_as_dict(job),
+        "diff": None if result.diff is None else {**result.diff.counts(), "changes": _changes(result.diff)},
+    }
+    output.result(told)
+    output.line(f"{len(result.rows)} answers in {places[0]}")
+    for place in places[1:]:
+        output.line(f"   also in {place}")
+    output.table(("status", "questions"), sorted(report.statuses.items()))
+    output.table(("flag", "questions"), sorted(report.flags.items()))
+    if set(report.models) - {"none", "extractive"}:
+        output.line(f"Cost: {usd(report.cost_usd)}, {report.sent_count} sent now, {report.reused_count} reused.")
+    if report.maybe_billed:
+        output.line(f"Perhaps paid twice: {', '.join(report.maybe_billed)}")
+    if result.diff is not None:
+        _print_diff(output, result.diff)
 
 
-def evaluate(output: Output, gold: Path, *, out: Path | None, collection: str | None) -> None:
-    """Golden questions."""
-    asked = read_gold(gold)
-    with output.progress() as bars, opened(output, collection=collection) as workspace:
-        bars.start("evaluate", total_count=len(asked))
-        done = 0
+def _changes(diff: AnswerDiff) -> list[dict[str, object]]:
+    return [dataclasses.asdict(change) for change in diff.changes]
 
-        def advance(finished: int) -> None:
-            nonlocal done
-            bars.advance("evaluate", count=finished - done)
-            done = finished
 
-        report = evaluate_collection(workspace, asked, progress=advance)
-        bars.finish("evaluate")
-    if out is not None:
-        write_rows(out, report.questions)
-    measures = {name: dataclasses.asdict(measure) for name, measure in report.measures.items()}
-    output.result({"questions": len(asked), "measures": measures})
+def _print_diff(output: Output, diff: AnswerDiff) -> None:
+    counts = ", ".join(f"{count} {name}" for name, count in diff.counts().items())
+    output.line(f"Since it was published last: {counts}.")
     output.table(
-        ("measure", "value", "95 % interval", "scored", "unscored"),
+        ("question", "what", "because of", "now"),
         [
-            (name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", one.count, one.unscored_count)
-            for name, one in report.measures.items()
+            (change.id, change.kind, ", ".join(change.causes), _short(change.after or ""))
+            for change in diff.changes[:_SHOWN_CHANGES]
         ],
     )
+    if len(diff.changes) > _SHOWN_CHANGES:
+        output.line(f"... and {len(diff.changes) - _SHOWN_CHANGES} more, with --json.")
+
+
+def _short(text: str, chars: int = 60) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= chars else f"{line[: chars - 3]}..."
 
 
 def print_row(output: Output, row: AnswerRow) -> None:
-    """An answer for people: the text, its quotes with places, or the reason why there is none."""
+    """An answer for people: the text with its quotes, or the reason why there is none; then who gave it."""
     if row.answer is None:
         why = (row.abstain_reason or row.status).replace("_", " ")
         output.line(f"No answer: {why}.", style="bold")
-        return
-    output.line(row.answer, style="bold")
-    output.line(f"({row.model}: verbatim sentences)" if row.model == "extractive" else f"({row.model})")
+        if row.error is not None:
+            output.line(f"  {row.error.get('found', '')}")
+    else:
+        output.line(row.answer, style="bold")
     for claim in row.claims:
         for citation in claim.citations:
             page = "" if citation.page is None else f", page {citation.page}"
             output.line(f'  "{citation.quote}"')
             output.line(f"      {citation.document}{page} ({citation.match} quote)")
+    output.line(f"({', '.join(_told_of(row))})", style="dim")
+
+
+def _told_of(row: AnswerRow) -> list[str]:
+    """Model, prompt, cost and flags."""
+    told = [f"{row.model}: verbatim sentences" if row.model == "extractive" else row.model]
+    if row.prompt is not None:
+        told.append(f"prompt {row.prompt}")
+    if row.origin in {"ledger", "cache"}:
+        told.append("answered before, nothing paid")
+    elif row.origin == "model" and row.model != "extractive":
+        told.append(usd(row.cost_usd))
+    return [*told, *(f"flag {flag}" for flag in row.flags)]

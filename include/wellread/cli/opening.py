@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,15 @@ from wellread.workspace import Workspace
 
 
 @contextmanager
-def opened(output: Output, *, collection: str | None = None, with_progress: bool = False) -> Iterator[Workspace]:
-    """A workspace with the command's collection; progress goes to a terminal only."""
-    overrides: dict[str, Any] = {} if collection is None else {"collection": collection}
+def opened(
+    output: Output,
+    *,
+    collection: str | None = None,
+    with_progress: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+) -> Iterator[Workspace]:
+    """A workspace with the command's collection and other ``overrides``; progress goes to a terminal only."""
+    overrides = {**(overrides or {}), **({} if collection is None else {"collection": collection})}
     if not with_progress:
         with Workspace.open(overrides, report=output.note) as workspace:
             yield workspace
