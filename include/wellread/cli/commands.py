@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from wellread import __version__
-from wellread.cli import answering, ingesting, keeping, searching, serving
+from wellread.cli import answering, checking, evaluating, ingesting, keeping, searching, serving
+from wellread.cli.answer_options import AnswerOptions
 from wellread.cli.output import Output
 from wellread.errors import WellreadError
 from wellread.telemetry.logs import set_up_logging
@@ -103,24 +104,82 @@ def ask(
 
 @app.command()
 def answer(
-    questions: Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX with a column `question`.")],
-    out: Annotated[Path, typer.Option("--out", help="The same rows with answers; the ending says the format.")],
+    questions: Annotated[str, typer.Argument(help="JSONL, CSV, XLSX or Parquet with a column `question`.")],
+    out: Annotated[str, typer.Option("--out", help="The same rows with answers; the ending says the format.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to", metavar="ADDRESS", help="Also here: a file, s3://, a SQL table, https://; repeatable."
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None, typer.Option(metavar="MODE", help="direct, batch (half the price, within a day) or auto")
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When answers are needed (ISO 8601); chooses the mode.")
+    ] = None,
+    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Never spend more.")] = None,
+    on_budget: Annotated[
+        str | None, typer.Option(metavar="WHAT", help="stop, degrade (a cheaper model) or defer (to tomorrow)")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan and price, spend nothing.")] = False,
+    name: Annotated[
+        str | None, typer.Option(metavar="JOB", help="What a repeated job is known by.", show_default="--out")
+    ] = None,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
     """Answer a file of questions. Run again after a crash, it goes on where it was."""
-    answering.answer(Output(as_json=as_json), questions, out, collection=collection)
+    options = AnswerOptions(
+        questions=questions,
+        out=out,
+        to=tuple(to or ()),
+        mode=mode,
+        deadline=deadline,
+        budget_usd=budget_usd,
+        on_budget=on_budget,
+        yes=yes,
+        dry_run=dry_run,
+        name=name,
+        collection=collection,
+    )
+    answering.answer(Output(as_json=as_json), options)
+
+
+@app.command()
+def check(
+    answers: Annotated[str, typer.Argument(help="A file that `wellread answer` wrote.")],
+    out: Annotated[Path | None, typer.Option("--out", help="A JSONL file with a line for each quote.")] = None,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Check whether the quotes of old answers are still true. No model is asked."""
+    checking.check(Output(as_json=as_json), answers, out=out, collection=collection)
 
 
 @app.command()
 def evaluate(
     gold: Annotated[Path, typer.Argument(help="JSONL rows with id, question, relevant, answers, answerable.")],
     out: Annotated[Path | None, typer.Option("--out", help="A row for each question, to score again.")] = None,
+    trec: Annotated[Path | None, typer.Option("--trec", help="A folder for run.txt and qrels.txt.")] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option("--calibrate", help="Fit when to decline, and write it for calibration_path.")
+    ] = None,
+    gate: Annotated[bool, typer.Option("--gate", help="Fail where the published results were better.")] = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Make the results the new baseline.")] = False,
+    judge: Annotated[bool, typer.Option("--judge", help="Have a language model judge the answers.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Spend without being asked.")] = False,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
     """Measure retrieval and answers on golden questions."""
-    answering.evaluate(Output(as_json=as_json), gold, out=out, collection=collection)
+    evaluating.evaluate(
+        Output(as_json=as_json),
+        gold,
+        evaluating.EvaluateOptions(out, trec, calibrate, gate=gate, publish=publish, judge=judge, yes=yes),
+        collection=collection,
+    )
 
 
 @app.command()
