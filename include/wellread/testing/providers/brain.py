@@ -15,7 +15,8 @@ Its modes are the ways in which real models fail. All are deterministic.
 ``wrong_passage``
     Quotes truly, and cites a passage that was not shown.
 ``verdict``
-    A judge: the share of the words after the last ``Answer:`` that stand elsewhere in the prompt.
+    A judge: the share of the words after the last ``Answer:`` that stand elsewhere in the prompt; where there is no
+    such line, of the words of the last passage that stand in the passages before it.
 """
 
 from __future__ import annotations
@@ -120,11 +121,15 @@ def _best(prompt: Prompt, *, with_number: bool) -> tuple[ShownPassage, str] | No
 def _judge(prompt: Prompt) -> Thought:
     text = prompt.outside
     answers = list(_ANSWER.finditer(text))
-    if not answers:
+    shown = [passage.text for passage in prompt.passages]
+    if answers:
+        last = answers[-1]
+        said = words_of(last.group("answer"))
+        rest = words_of(" ".join((text[: last.start()], text[last.end() :], *shown)))
+    elif len(shown) > 1:
+        said, rest = words_of(shown[-1]), words_of(" ".join(shown[:-1]))
+    else:
         return Thought("No answer was given to judge.", score=0.0)
-    last = answers[-1]
-    said = words_of(last.group("answer"))
-    rest = words_of(" ".join((text[: last.start()], text[last.end() :], *(p.text for p in prompt.passages))))
     score = len(said & rest) / len(said) if said else 0.0
     return Thought(f"{len(said & rest)} of {len(said)} words are supported.", score=round(score, 4))
 
