@@ -1,7 +1,8 @@
 """All benchmarks of speed, one after the other, and one table of what was reached: ``python -m benchmarks``.
 
 Each runs in a process of its own and writes ``results/<name>.json``. The quality of answers and retrieval needs
-public question sets: ``python benchmarks/quality.py --help``.
+public question sets: ``python benchmarks/quality.py --help``; so do the checks of quotes and the injected texts:
+``python -m benchmarks.quotes`` and ``python -m benchmarks.injection``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from typing import Any
 
 from benchmarks.reporting import RESULTS_FOLDER
 
-NAMES = ("dag_parse", "embedder", "loading", "nothing_changed", "searching")
+NAMES = (
+    *("dag_parse", "embedder", "loading", "nothing_changed", "searching"),
+    *("prompt_execution", "retrieval_operator"),
+)
 Results = Mapping[str, Any]
 
 
@@ -79,6 +83,20 @@ FIGURES = (
         "<= 3",
         lambda found: float(found["pipeline_ratio"]),
         lambda value: value <= 3,
+    ),
+    Figure(
+        "prompt_execution",
+        "executing 1,000 prompts, of bare asynchronous calls",
+        "<= 3",
+        lambda found: float(found["ratio_median_of_turns"]),
+        lambda value: value <= 3,
+    ),
+    Figure(
+        "retrieval_operator",
+        "1,000 questions through the operator, of the library",
+        "<= 1.2",
+        lambda found: float(found["ratio_median_of_turns"]),
+        lambda value: value <= 1.2,
     ),
     Figure(
         "dag_parse",
