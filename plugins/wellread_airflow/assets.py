@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from airflow.sdk import Asset, AssetAlias
 
 _GROUP = "wellread"
@@ -27,3 +29,14 @@ def changes_alias(source_id: str, collection: str = "Documents") -> AssetAlias:
     An alias announces nothing by itself: a run without changes starts no consumer.
     """
     return AssetAlias(name=f"wellread changes {collection} {source_id}", group=_GROUP)
+
+
+def answers_asset(job_name: str) -> Asset:
+    """Changes when the answers of a question job do."""
+    short = quote(job_name, safe="")[:1000]
+    return Asset(name=f"wellread answers {short}", uri=f"wellread://answers/{short}", group=_GROUP)
+
+
+def answers_alias() -> AssetAlias:
+    """What tasks that publish answers have as their outlet, whatever the job."""
+    return AssetAlias(name="wellread answers", group=_GROUP)

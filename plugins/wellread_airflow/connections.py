@@ -6,8 +6,9 @@ deployment (file, ``WELLREAD_*``), else what is embedded: the local Weaviate and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -15,58 +16,101 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from wellread.errors import SettingsError
 from wellread.runs import SourceDeclaration
+from wellread_airflow.model_connections import (
+    PROVIDER_CONN_IDS,
+    chat_overrides,
+    reach,
+    refused,
+    rerank_overrides,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.sdk import Connection
 
     from wellread.workspace import Settings, Workspace
 
 WEAVIATE_CONN_ID = "wellread_weaviate"
-MODEL_CONN_IDS = {"openai": "wellread_openai", "cohere": "wellread_cohere"}
 _TRUE = {"true", "1", "yes", "on"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionIds:
+    """The Airflow connections that a task was given. ``None``: the conventional one, where it exists."""
+
+    weaviate: str | None = None
+    model: str | None = None
+    """Of the embedder."""
+    llm: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    rerank: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a trigger's arguments: ids, no keys."""
+        return {**asdict(self), "fallbacks": list(self.fallbacks)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConnectionIds:
+        """The inverse of :meth:`as_dict`."""
+        return cls(**{**data, "fallbacks": tuple(data["fallbacks"])})
+
+
+CONVENTIONAL = ConnectionIds()
 
 
 @contextmanager
 def opened_workspace(
     *,
     collection: str | None = None,
-    weaviate_conn_id: str | None = None,
-    model_conn_id: str | None = None,
+    connections: ConnectionIds = CONVENTIONAL,
+    changes: Mapping[str, Any] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Iterator[Workspace]:
-    """A workspace for one task, closed at its end. Raises ``SettingsError``."""
+    """A workspace for one task, closed at its end.
+
+    ``changes``: settings that this task has otherwise, as nested mappings. Raises ``SettingsError``.
+    """
     from wellread.workspace import Workspace, load_settings
 
     settings = load_settings(None if collection is None else {"collection": collection})
-    overrides = connection_overrides(settings, weaviate_conn_id=weaviate_conn_id, model_conn_id=model_conn_id)
+    overrides = connection_overrides(settings, connections)
+    for room, fields in (changes or {}).items():
+        whole = overrides.get(room) or getattr(settings, room).model_dump()
+        overrides[room] = _changed(whole, fields)
     if collection is not None:
         overrides["collection"] = collection
     with Workspace.open(overrides, report=report, s3_client_for=s3_client_for) as workspace:
         yield workspace
 
 
-def connection_overrides(
-    settings: Settings, *, weaviate_conn_id: str | None = None, model_conn_id: str | None = None
-) -> dict[str, Any]:
+def _changed(whole: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    changed = dict(whole)
+    for name, value in fields.items():
+        changed[name] = _changed(whole[name], value) if isinstance(value, Mapping) else value
+    return changed
+
+
+def connection_overrides(settings: Settings, connections: ConnectionIds = CONVENTIONAL) -> dict[str, Any]:
     """The rooms of ``settings`` that a connection changes, whole.
 
     Raises ``SettingsError`` for a connection that was named and is not there, or is of another type.
     """
-    overrides: dict[str, Any] = {}
-    weaviate = _connection(weaviate_conn_id, otherwise=WEAVIATE_CONN_ID, conn_type="weaviate")
+    overrides: dict[str, Any] = {
+        "chat": chat_overrides(
+            settings.chat, _find, llm_conn_id=connections.llm, fallback_conn_ids=connections.fallbacks
+        ),
+        "rerank": rerank_overrides(settings.rerank, _find, rerank_conn_id=connections.rerank),
+    }
+    weaviate = _find(connections.weaviate, WEAVIATE_CONN_ID, ("weaviate",))
     if weaviate is not None:
         overrides["server"] = {**settings.server.model_dump(), **_server_fields(weaviate)}
     provider = settings.embedder.provider
-    if provider == "local":
-        return overrides
-    model = _connection(model_conn_id, otherwise=MODEL_CONN_IDS[provider], conn_type=provider)
-    if model is not None:
-        embedder = settings.embedder.model_dump()
-        embedder[provider] |= _model_fields(model)
-        overrides["embedder"] = embedder
-    return overrides
+    if provider != "local":
+        model = _find(connections.model, PROVIDER_CONN_IDS[provider], (provider,))
+        if model is not None:
+            embedder = settings.embedder.model_dump()
+            embedder[provider] |= reach(model)
+            overrides["embedder"] = embedder
+    return {room: fields for room, fields in overrides.items() if fields is not None}
 
 
 def s3_client_for(declaration: SourceDeclaration) -> Any:
@@ -76,17 +120,22 @@ def s3_client_for(declaration: SourceDeclaration) -> Any:
     """
     if declaration.connection_id is None:
         return None
-    _connection(declaration.connection_id, otherwise="", conn_type="aws")
+    return s3_client_of(declaration.connection_id, endpoint_url=declaration.endpoint_url)
+
+
+def s3_client_of(conn_id: str, *, endpoint_url: str | None = None) -> Any:
+    """A boto3 client with the credentials of a connection of the type aws. Raises ``SettingsError``."""
+    found_connection(conn_id, ("aws",))
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from wellread.sources.s3_client import build_s3_client
 
-    hook = S3Hook(aws_conn_id=declaration.connection_id)
+    hook = S3Hook(aws_conn_id=conn_id)
     session = hook.get_session()
     keys = session.get_credentials()
     frozen = keys.get_frozen_credentials() if keys is not None else None
     return build_s3_client(
-        endpoint_url=declaration.endpoint_url or hook.conn_config.get_service_endpoint_url("s3"),
+        endpoint_url=endpoint_url or hook.conn_config.get_service_endpoint_url("s3"),
         region_name=session.region_name,
         access_key_id=frozen.access_key if frozen else None,
         secret_access_key=frozen.secret_key if frozen else None,
@@ -94,7 +143,14 @@ def s3_client_for(declaration: SourceDeclaration) -> Any:
     )
 
 
-def _connection(conn_id: str | None, *, otherwise: str, conn_type: str) -> Connection | None:
+def found_connection(conn_id: str, conn_types: Collection[str]) -> Connection:
+    """The named connection. Raises ``SettingsError`` where there is none of these types."""
+    connection = _find(conn_id, "", conn_types)
+    assert connection is not None  # a named one is found or refused
+    return connection
+
+
+def _find(conn_id: str | None, otherwise: str, conn_types: Collection[str]) -> Connection | None:
     """The named connection, or the conventional one if it exists."""
     try:
         connection = BaseHook.get_connection(conn_id or otherwise)
@@ -104,13 +160,13 @@ def _connection(conn_id: str | None, *, otherwise: str, conn_type: str) -> Conne
         raise SettingsError(
             f"use the Airflow connection {conn_id!r}",
             found="there is no such connection",
-            remedy=f"Create it with the type {conn_type}, or name another one.",
+            remedy=f"Create it with the type {' or '.join(conn_types)}, or name another one.",
         ) from error
-    if connection.conn_type != conn_type:
-        raise SettingsError(
-            f"use the Airflow connection {connection.conn_id!r}",
-            found=f"its type is {connection.conn_type!r}",
-            remedy=f"Make it a connection of the type {conn_type}.",
+    if connection.conn_type not in conn_types:
+        raise refused(
+            connection,
+            f"its type is {connection.conn_type!r}",
+            f"Make it a connection of the type {' or '.join(conn_types)}.",
         )
     return connection
 
@@ -120,9 +176,9 @@ def _server_fields(connection: Connection) -> dict[str, Any]:
     extra = connection.extra_dejson
     key = extra.get("api_key") or extra.get("token")
     if not connection.host:
-        raise _refused(connection, "it names no host", "Fill in the host of the Weaviate server.")
+        raise refused(connection, "it names no host", "Fill in the host of the Weaviate server.")
     if not key and (connection.login or connection.password or extra.get("access_token")):
-        raise _refused(
+        raise refused(
             connection,
             "it signs in with a user or a bearer token, which Wellread does not do",
             "Put an API key into the field 'Weaviate API Key' (extra: token).",
@@ -139,21 +195,7 @@ def _server_fields(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _model_fields(connection: Connection) -> dict[str, Any]:
-    """Key and address of a model provider; what is empty stays as the settings have it."""
-    extra = connection.extra_dejson.get("openai_client_kwargs") or {}
-    fields = {
-        "api_key": connection.password or extra.get("api_key"),
-        "base_url": extra.get("base_url") or connection.host,
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
 def _as_bool(extra: Mapping[str, Any], name: str) -> bool:
     """JSON connections carry booleans, URI connections carry words."""
     value = extra.get(name, False)
     return value if isinstance(value, bool) else str(value).strip().lower() in _TRUE
-
-
-def _refused(connection: Connection, found: str, remedy: str) -> SettingsError:
-    return SettingsError(f"use the Airflow connection {connection.conn_id!r}", found=found, remedy=remedy)

@@ -23,42 +23,54 @@ def read_question_file(address: str) -> list[Question]:
     """The questions of a file. Raises ``QuestionsFileError``, ``SettingsError``."""
     from wellread.answering.files.question_files import read_questions
 
+    with local_copy(address) as path:
+        return read_questions(path)
+
+
+@contextmanager
+def local_copy(address: str) -> Iterator[Path]:
+    """A path with what is at ``address``; of a URI a copy that goes away again. Raises ``SettingsError``."""
     if _SCHEME not in address:
-        return read_questions(Path(address))
+        yield Path(address)
+        return
     with tempfile.TemporaryDirectory(prefix="wellread-") as folder:
         copy = Path(folder) / _name(address)
         with _typed(address):
             copy.write_bytes(_remote(address).read_bytes())
-        return read_questions(copy)
+        yield copy
 
 
-@contextmanager
-def written_file(address: str, *, formats: tuple[str, ...] = _FORMATS) -> Iterator[Path]:
-    """A path to write to; what stands there at the end of the block is at ``address``, whole.
-
-    Raises ``SettingsError`` before the block for an ending that no format has, or a folder that is not there.
-    """
+def checked_target(address: str, *, formats: tuple[str, ...] = _FORMATS) -> None:
+    """Raises ``SettingsError`` for an ending that no format has, or a folder that is not there."""
     if Path(_name(address)).suffix.lower() not in formats:
         raise SettingsError(
             f"write {address or 'a file without a name'}",
             found="its ending names no format",
             remedy=f"Give a name that ends in one of: {', '.join(formats)}.",
         )
-    if _SCHEME in address:
-        with tempfile.TemporaryDirectory(prefix="wellread-") as folder:
-            copy = Path(folder) / _name(address)
-            yield copy
-            with _typed(address):
-                _remote(address).write_bytes(copy.read_bytes())
-        return
-    path = Path(address)
-    if not path.resolve().parent.is_dir():
+    if _SCHEME not in address and not Path(address).resolve().parent.is_dir():
         raise SettingsError(
             f"write {address}",
-            found=f"there is no folder {path.resolve().parent}",
+            found=f"there is no folder {Path(address).resolve().parent}",
             remedy="Create it, or name a file in another folder. Workers need to see the same one.",
         )
-    yield path
+
+
+@contextmanager
+def written_file(address: str, *, formats: tuple[str, ...] = _FORMATS) -> Iterator[Path]:
+    """A path to write to; what stands there at the end of the block is at ``address``, whole.
+
+    Raises ``SettingsError`` before the block as :func:`checked_target` does.
+    """
+    checked_target(address, formats=formats)
+    if _SCHEME not in address:
+        yield Path(address)
+        return
+    with tempfile.TemporaryDirectory(prefix="wellread-") as folder:
+        copy = Path(folder) / _name(address)
+        yield copy
+        with _typed(address):
+            _remote(address).write_bytes(copy.read_bytes())
 
 
 def _name(address: str) -> str:

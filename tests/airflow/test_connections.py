@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from wellread.errors import SettingsError
 from wellread.runs import SourceDeclaration
 from wellread.workspace import Settings, load_settings
-from wellread_airflow.connections import connection_overrides, s3_client_for
+from wellread_airflow.connections import ConnectionIds, connection_overrides, s3_client_for
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, **fields: object) -> None:
@@ -20,8 +21,8 @@ def settings_with(**overrides: object) -> Settings:
     return load_settings(overrides)
 
 
-def applied(settings: Settings, **conn_ids: str) -> Settings:
-    return load_settings(connection_overrides(settings, **conn_ids))
+def applied(settings: Settings, **conn_ids: Any) -> Settings:
+    return load_settings(connection_overrides(settings, ConnectionIds(**conn_ids)))
 
 
 def test_without_connections_the_settings_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +42,7 @@ def test_a_weaviate_connection_with_the_conventional_name_is_found(monkeypatch: 
 
 def test_a_plain_weaviate_connection_means_the_servers_own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "mine", conn_type="weaviate", host="weaviate", extra={"http_secure": "false"})
-    server = applied(load_settings(), weaviate_conn_id="mine").server
+    server = applied(load_settings(), weaviate="mine").server
     assert (server.http_port, server.grpc_host, server.grpc_port) == (8080, "weaviate", 50051)
     assert server.api_key is None
 
@@ -64,19 +65,19 @@ def test_a_model_connection_is_not_asked_for_where_the_model_is_local(monkeypatc
 
 def test_a_named_connection_that_is_missing_is_an_error_that_names_it() -> None:
     with pytest.raises(SettingsError, match="'nowhere': there is no such connection"):
-        connection_overrides(load_settings(), weaviate_conn_id="nowhere")
+        connection_overrides(load_settings(), ConnectionIds(weaviate="nowhere"))
 
 
 def test_a_connection_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "mine", conn_type="postgres", host="somewhere")
     with pytest.raises(SettingsError, match="its type is 'postgres'"):
-        connection_overrides(load_settings(), weaviate_conn_id="mine")
+        connection_overrides(load_settings(), ConnectionIds(weaviate="mine"))
 
 
 def test_a_weaviate_password_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "mine", conn_type="weaviate", host="somewhere", login="me", password="s3cret")
     with pytest.raises(SettingsError) as caught:
-        connection_overrides(load_settings(), weaviate_conn_id="mine")
+        connection_overrides(load_settings(), ConnectionIds(weaviate="mine"))
     assert "API key" in str(caught.value)
     assert "s3cret" not in str(caught.value)
 

@@ -25,7 +25,7 @@ def bag(airflow_environment: Path) -> Any:
 
 def test_all_dags_load_without_an_import_error(bag: Any) -> None:
     assert bag.import_errors == {}
-    assert {"ingest__demo", "answer_questions", "ask"} <= set(bag.dags)
+    assert set(bag.dags) == {"ingest__demo", "answer_questions", "ask", "evaluate_index", "watch_questions"}
 
 
 def test_every_dag_says_what_it_is_and_cannot_run_away(bag: Any) -> None:
@@ -51,7 +51,7 @@ def test_a_source_is_ingested_by_one_run_at_a_time(bag: Any) -> None:
 
 
 def test_every_form_field_has_a_title_a_description_and_a_default_that_validates(bag: Any) -> None:
-    for name in ("answer_questions", "ask"):
+    for name in ("answer_questions", "ask", "evaluate_index", "watch_questions"):
         params = bag.dags[name].params
         for key in params:
             param = params.get_param(key)
@@ -63,7 +63,15 @@ def test_every_form_field_has_a_title_a_description_and_a_default_that_validates
 
 @pytest.mark.parametrize(
     ("dag_id", "key", "value"),
-    [("ask", "question", ""), ("ask", "collection", "documents"), ("answer_questions", "answers", "answers.pdf")],
+    [
+        ("ask", "question", ""),
+        ("ask", "collection", "documents"),
+        ("answer_questions", "answers", "answers.pdf"),
+        ("answer_questions", "answers", "conn:warehouse"),
+        ("answer_questions", "mode", "quickly"),
+        ("answer_questions", "budget_usd", -1),
+        ("evaluate_index", "on_regression", "shrug"),
+    ],
 )
 def test_a_form_refuses_what_cannot_work(bag: Any, dag_id: str, key: str, value: str) -> None:
     from airflow.sdk.exceptions import ParamValidationError

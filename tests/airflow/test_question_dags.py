@@ -61,8 +61,8 @@ def test_a_file_of_questions_becomes_a_file_of_answers_with_quotes_from_the_docu
             for citation in claim["citations"]:
                 assert citation["quote"] in TEXT
                 assert citation["document"] == "lighthouse.txt"
-    result = run.results["answer_questions"]
-    assert result["answers"] == str(answers)
+    result = run.results["publish_answers"]
+    assert result["destinations"] == [str(answers)]
     assert result["questions"] == sum(result["statuses"].values()) == 3
     [(longest,)] = indexed.rows("SELECT max(length(value)) FROM xcom")
     assert longest < 4_096
@@ -113,7 +113,7 @@ def test_a_retried_batch_goes_on_with_the_plan_of_the_attempt_that_died(
     operator = AnswerQuestionsOperator(
         task_id="answer", questions=str(questions), answers=str(tmp_path / "answers.csv")
     )
-    from wellread.answering import answer_files
+    from wellread.answering.files import answer_files
 
     with monkeypatch.context() as patch:
 

@@ -250,6 +250,14 @@ def revisions_in_state(
     return [_revision(row) for row in tx.execute(query.order_by(revisions.c.number))]
 
 
+def last_published_at(tx: Transaction, name: str) -> float | None:
+    """When a revision of a collection was published last, in seconds since 1970; ``None``: never."""
+    query = sa.select(sa.func.max(revisions.c.ended_at))
+    published = query.where(revisions.c.collection == name, revisions.c.state == "published")
+    moment = tx.execute(published).scalar_one()
+    return None if moment is None else float(moment)
+
+
 def require_open(tx: Transaction, name: str, number: int, *, exclusive: bool = False) -> RevisionRow:
     """Hold the revision open until the end of ``tx``; refuse if it was published or abandoned.
 

@@ -1,4 +1,4 @@
-"""Questions as tasks: one, a file of them, or passages alone. Files carry the text, XComs the counts."""
+"""Questions answered in one task: a file of them, or a single one. Files carry the text, XComs the counts."""
 
 from __future__ import annotations
 
@@ -6,149 +6,104 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wellread_airflow.files import read_question_file, written_file
-from wellread_airflow.operators.workspace_operator import WorkspaceOperator, run_name
+from wellread_airflow.answer_sets import store_rows
+from wellread_airflow.files import checked_target, written_file
+from wellread_airflow.operators.inputs import questions_of
+from wellread_airflow.operators.question_options import (
+    PlanningOperator,
+    report_as_dict,
+    require_no_consent,
+)
+from wellread_airflow.operators.workspace_operator import ModelOperator, task_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from wellread.questions import AnswerRow
+    from wellread.questions import AnswerRow, Question
     from wellread.workspace import Workspace
+    from wellread.workspace.questions import PlannedJob
 
 LARGEST_XCOM_BYTES = 4_000
-_PROGRESS_STEP = 0.1
 
 
-class AnswerQuestionsOperator(WorkspaceOperator):
-    """Answer a file of questions with checked quotes; every question becomes one row of the answers.
+class AnswerQuestionsOperator(PlanningOperator):
+    """Answer questions with checked quotes; every question becomes one row of the answers.
 
     Args:
-        questions: Path or URI of a JSONL, CSV, TSV or XLSX file with a column ``question``; other columns are
-            handed through.
         answers: Path or URI of the file to write; its ending says the format. It appears whole or not at all.
+        job_name: Under a name the answers are compared with those that were published last; the counts of the
+            difference are in the result.
+        rest: As for ``PlanningOperator``. A plan above ``answering.budget.confirm_above_usd`` is refused: the
+            DAG ``answer_questions`` has a task that asks a person.
 
     Returns the counts by status and the address of the answers. A retry goes on with the frozen plan of the
     attempt that died: what was answered is not asked, or paid, again.
     """
 
-    template_fields: Sequence[str] = ("questions", "answers", "collection")
+    template_fields: Sequence[str] = (*PlanningOperator.template_fields, "answers", "job_name")
 
-    def __init__(self, *, questions: str, answers: str, **kwargs: Any) -> None:
-        kwargs.setdefault("multiple_outputs", True)  # `operator.output["answers"]` is the address alone
-        super().__init__(**kwargs)
-        self.questions = questions
+    def __init__(self, *, answers: str, job_name: str | None = None, **rest: Any) -> None:
+        rest.setdefault("multiple_outputs", True)  # `operator.output["answers"]` is the address alone
+        super().__init__(**rest)
         self.answers = answers
+        self.job_name = job_name
 
     def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
         """Answer them all."""
+        checked_target(self.answers)  # refused before anything is asked
+        job = self.plan_job(workspace, self.asked(context))
+        require_no_consent(workspace, job)
+        return self.finish_job(workspace, context, job)
+
+    def asked(self, context: Context) -> list[Question]:
+        """The questions. Raises ``QuestionsFileError``."""
+        del context
+        return questions_of(self.questions)
+
+    def finish_job(self, workspace: Workspace, context: Context, job: PlannedJob) -> dict[str, Any]:
+        """Execute the plan, or the rest of it, and write the answers."""
         from wellread.answering.files.answer_files import write_answers
-        from wellread.workspace.questions import answer_questions
+        from wellread.workspace.questions import finish_plan
 
-        with written_file(self.answers) as answers:  # refused before anything is asked
-            asked = read_question_file(self.questions)
-            shown = 0.0
-
-            def advance(done: int, total: int) -> None:
-                nonlocal shown
-                if total and done / total >= shown + _PROGRESS_STEP:
-                    shown = done / total
-                    self.log.info("%d of %d questions are answered", done, total)
-
-            result = answer_questions(workspace, asked, owner=self._owner(context), on_progress=advance)
-            write_answers(result.rows, answers)
-        if result.resumed:
-            self.log.info("An interrupted job was continued with its frozen plan.")
-        report = result.report
+        report = self.advance_job(workspace, context, job)
+        result = finish_plan(workspace, job, report, job_name=self.job_name or None)
+        with written_file(self.answers) as path:
+            write_answers(result.rows, path)
         return {
+            **report_as_dict(report),
             "answers": self.answers,
-            "questions": report.row_count,
-            "statuses": dict(report.statuses),
-            "sent": report.sent_count,
-            "resumed": report.resumed_count,
-            "cost_usd": report.cost_usd,
-            "plan": workspace.artifacts.uri(result.plan_reference),
+            "rows": store_rows(workspace, result.rows),
+            "plan": workspace.artifacts.uri(job.plan_reference),
+            "changes": None if result.diff is None else result.diff.counts(),
         }
 
-    def _owner(self, context: Context) -> str:
-        """The same for every attempt of this task: a retry may take its own job again at once."""
-        return f"{run_name(context)} {self.task_id} {context['ti'].map_index}"
 
-
-class AskQuestionOperator(WorkspaceOperator):
+class AskQuestionOperator(ModelOperator):
     """Answer one question. The whole row goes to the log, a row of at most 4,000 bytes to the XCom."""
 
     template_fields: Sequence[str] = ("question", "collection")
 
-    def __init__(self, *, question: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, question: str, **rest: Any) -> None:
+        super().__init__(**rest)
         self.question = question
 
     def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
         """Ask it."""
-        del context
         from wellread.workspace.questions import ask
 
-        row = ask(workspace, self.question)
+        row = ask(workspace, self.question, owner=task_name(context, self.task_id))
         for line in _row_lines(row):
             self.log.info(line)
         return small_row(row)
 
 
-class RetrievePassagesOperator(WorkspaceOperator):
-    """Find the best passages for questions and write them to a file, for a task of your own to work on.
-
-    Args:
-        questions: A short list of questions, or the path or URI of a file as for ``AnswerQuestionsOperator``.
-        passages: Path or URI of the JSONL file to write: one object a question, with its passages.
-        k: How many passages for each question.
-
-    Returns the address of the passages, their count and the snapshot that all questions saw.
-    """
-
-    template_fields: Sequence[str] = ("questions", "passages", "collection")
-
-    def __init__(self, *, questions: str | list[str], passages: str, k: int = 10, **kwargs: Any) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        self.questions = questions
-        self.passages = passages
-        self.k = k
-
-    def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
-        """Retrieve under one snapshot."""
-        del context
-        from wellread.answering.files.answer_rows import passage_as_dict
-
-        with written_file(self.passages, formats=(".jsonl", ".ndjson")) as passages:
-            asked = self._asked()
-            results = workspace.retriever.retrieve_many(
-                asked, collection=workspace.settings.collection, scope=workspace.scope(), k=self.k
-            )
-            with passages.open("w", encoding="utf-8") as file:
-                for question, result in zip(asked, results, strict=True):
-                    found = [passage_as_dict(passage) for passage in result.passages]
-                    row = {"question": question, "snapshot": result.snapshot.as_text(), "passages": found}
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        return {
-            "passages": self.passages,
-            "questions": len(asked),
-            "found": sum(len(result.hits) for result in results),
-            "snapshot": results[0].snapshot.as_text() if results else None,
-        }
-
-    def _asked(self) -> list[str]:
-        if isinstance(self.questions, str):
-            return [question.text for question in read_question_file(self.questions)]
-        return list(self.questions)
-
-
 def small_row(row: AnswerRow) -> dict[str, Any]:
     """The row without its passages, and with as many claims as fit; ``truncated`` says if some are missing."""
     small: dict[str, Any] = {
-        "question": _cut(row.question, LARGEST_XCOM_BYTES // 4),
+        "question": cut(row.question, LARGEST_XCOM_BYTES // 4),
         "status": row.status,
         "abstain_reason": row.abstain_reason,
-        "answer": None if row.answer is None else _cut(row.answer, LARGEST_XCOM_BYTES // 2),
+        "answer": None if row.answer is None else cut(row.answer, LARGEST_XCOM_BYTES // 2),
         "claims": [],
         "model": row.model,
         "confidence": row.confidence,
@@ -170,7 +125,7 @@ def small_row(row: AnswerRow) -> dict[str, Any]:
     return small
 
 
-def _cut(text: str, size_bytes: int) -> str:
+def cut(text: str, size_bytes: int) -> str:
     """The text, or as much of it as fits; Airflow stores JSON with everything but ASCII escaped."""
     shown = text
     while _size(shown) > size_bytes:

@@ -1,0 +1,17 @@
+"""Whole DAGs from values. DAG files call these and hold nothing but schedules and names."""
+
+from __future__ import annotations
+
+from wellread_airflow.dag_builders.evaluating import build_evaluate_index_dag
+from wellread_airflow.dag_builders.ingesting import build_ingest_dag, sound_sources
+from wellread_airflow.dag_builders.questions import build_answer_questions_dag, build_ask_dag
+from wellread_airflow.dag_builders.watching import build_watch_questions_dag
+
+__all__ = [
+    "build_answer_questions_dag",
+    "build_ask_dag",
+    "build_evaluate_index_dag",
+    "build_ingest_dag",
+    "build_watch_questions_dag",
+    "sound_sources",
+]
