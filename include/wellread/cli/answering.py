@@ -146,7 +146,8 @@ def _print_result(output: Output, job: PlannedJob, result: BatchResult, places: 
     output.table(("status", "questions"), sorted(report.statuses.items()))
     output.table(("flag", "questions"), sorted(report.flags.items()))
     if set(report.models) - {"none", "extractive"}:
-        output.line(f"Cost: {usd(report.cost_usd)}, {report.sent_count} sent now, {report.reused_count} reused.")
+        before = f", {report.reused_count} were answered before" if report.reused_count else ""
+        output.line(f"Cost: {usd(report.cost_usd)}{before}.")
     if report.maybe_billed:
         output.line(f"Perhaps paid twice: {', '.join(report.maybe_billed)}")
     if result.diff is not None:

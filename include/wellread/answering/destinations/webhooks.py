@@ -13,14 +13,14 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from wellread.answering.destinations.protocol import Publication
 from wellread.answering.destinations.settings import PublishingSettings
@@ -41,14 +41,15 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - what stands before a secret, not one
 class Webhook:
     """Posts to one address. Nothing of it but the host is ever shown: the rest may hold a key."""
 
-    address: str
+    address: str = field(repr=False)
     settings: PublishingSettings
 
     @property
     def label(self) -> str:
         """Scheme and host."""
-        parts = urlsplit(self.address)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..."
+        scheme, _, rest = self.address.partition("://")
+        host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+        return f"{scheme}://{host}/..."
 
     def check(self, columns: Sequence[str]) -> None:
         """The address and the secret; nothing is sent."""
