@@ -87,12 +87,7 @@ class LanguageModelAnswerer:
         Raises ``SettingsError`` for a prompt without a schema of claims.
         """
         self._by_documents = grounding == "documents"
-        if parts.template.schema is None and not self._by_documents:
-            raise SettingsError(
-                f"answer with the prompt {parts.template.front_matter.name!r}",
-                found="it has no schema for the reply",
-                remedy="Give it one with `found` and `claims`, as answer_with_quotes has.",
-            )
+        require_schema(parts.template, grounding=grounding)
         self._model = model
         self._parts = parts
         self._price = price
@@ -299,6 +294,16 @@ class LanguageModelAnswerer:
             reply = ""
         turns = render_repair_turns(self._parts.repair, reply=reply or "(empty)", problem=problem.found)
         return dataclasses.replace(request, messages=(*request.messages, *turns))
+
+
+def require_schema(template: PromptTemplate, *, grounding: str) -> None:
+    """Raises ``SettingsError`` for a prompt whose replies nobody could read."""
+    if template.schema is None and grounding != "documents":
+        raise SettingsError(
+            f"answer with the prompt {template.front_matter.name!r}",
+            found="it has no schema for the reply",
+            remedy="Give it one with `found` and `claims`, as answer_with_quotes has.",
+        )
 
 
 def _claims_of(value: Mapping[str, Any], request: AnswerRequest) -> AnswerDraft:

@@ -195,9 +195,14 @@ def sources(as_json: Json = False) -> None:
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    ask_model: Annotated[
+        bool, typer.Option("--ask-model", help="Also send each model one tiny request; it is paid for.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check whether this deployment is set up right, and say what is missing."""
-    keeping.doctor(Output(as_json=as_json))
+    keeping.doctor(Output(as_json=as_json), ask_models=ask_model)
 
 
 @app.command()

@@ -154,10 +154,10 @@ def run_vacuum(output: Output, *, collection: str | None) -> None:
     output.line(f"{done.deleted} closed objects deleted.")
 
 
-def doctor(output: Output) -> None:
-    """Everything that must be right, one line each."""
+def doctor(output: Output, *, ask_models: bool = False) -> None:
+    """Everything that must be right, one line each; asking models costs a few tokens."""
     with opened(output) as workspace:
-        findings = examine(workspace)
+        findings = examine(workspace, ask_models=ask_models)
     output.result({"ok": all(item.ok for item in findings), "findings": [_finding(item) for item in findings]})
     for item in findings:
         output.line(

@@ -12,6 +12,7 @@ from wellread.errors import WellreadError
 from wellread.models.embedding.self_check import CANARY_TEXT
 from wellread.sources.declarations import load_declarations
 from wellread.workspace.composition import Workspace
+from wellread.workspace.examining_models import model_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,11 @@ class Finding:
     remedy: str = ""
 
 
-def examine(workspace: Workspace) -> list[Finding]:
-    """Try every part of the deployment; a broken one does not hide the others."""
+def examine(workspace: Workspace, *, ask_models: bool = False) -> list[Finding]:
+    """Try every part of the deployment; a broken one does not hide the others.
+
+    ``ask_models``: send one tiny request to each language model and to the reranker, which is paid for.
+    """
     checks: list[tuple[str, Callable[[], str]]] = [
         ("home folder", lambda: _home(workspace)),
         ("ledger", lambda: _ledger(workspace)),
@@ -36,7 +40,12 @@ def examine(workspace: Workspace) -> list[Finding]:
         ("parser", lambda: _parser(workspace)),
         ("source declarations", lambda: _declarations(workspace)),
     ]
-    return [_tried(what, check) for what, check in checks]
+    return [_tried(what, check) for what, check in checks] + examine_models(workspace, ask_models=ask_models)
+
+
+def examine_models(workspace: Workspace, *, ask_models: bool = False) -> list[Finding]:
+    """Language models, the reranker, and what their workers share. Needs no Weaviate and no embedder."""
+    return [_tried(what, check) for what, check in model_checks(workspace, ask_models=ask_models)]
 
 
 def _tried(what: str, check: Callable[[], str]) -> Finding:

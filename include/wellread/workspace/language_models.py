@@ -99,11 +99,9 @@ class LanguageModels:
     def _parts(self, model: ChatModelSettings) -> PromptParts:
         settings = self.workspace.settings.answering
         prompt = settings.prompt
-        is_default = prompt.name == PromptSettings().name
-        name = _BY_DOCUMENTS if is_default and model.grounding == "documents" else prompt.name
         key = fence_key(self.workspace)
         return PromptParts(
-            template=load_prompt(name, folder=prompt.folder),
+            template=load_prompt(prompt_name(prompt, model), folder=prompt.folder),
             repair=load_prompt("repair", folder=prompt.folder),
             key=key,
             packing=prompt.packing,
@@ -131,6 +129,12 @@ class LanguageModels:
         """Any passage will do, unless a calibration of the deployment's own says otherwise."""
         calibration = self.workspace.retrieval_calibration
         return 1.0 if calibration is None else calibration.probability(request.features)
+
+
+def prompt_name(prompt: PromptSettings, model: ChatModelSettings) -> str:
+    """Which prompt a model is asked with: the default one depends on where the evidence stands."""
+    is_default = prompt.name == PromptSettings().name
+    return _BY_DOCUMENTS if is_default and model.grounding == "documents" else prompt.name
 
 
 def account_of(settings: ChatModelSettings) -> str:
