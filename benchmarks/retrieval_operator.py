@@ -1,8 +1,8 @@
 """1,000 questions through the operator beside the library: ``python -m benchmarks.retrieval_operator``.
 
 2,000 made documents with the default embedder on a real server. The library's time is ``retrieve_many`` over an
-open workspace; the operator's is all of ``execute``: settings, connections, a workspace of its own that connects and
-loads the model, the file of questions read and the file of passages written. They take turns; medians are compared.
+open workspace; the operator's is all of ``execute``: settings, connections, a workspace of its own that connects
+and loads the model, the file of questions read and that of passages written. They take turns; medians count.
 """
 
 from __future__ import annotations
