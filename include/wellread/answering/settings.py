@@ -116,8 +116,9 @@ class AnsweringSettings(BaseModel):
         ge=0,
         le=1,
         description="Below this probability a question is not answered, and nothing is paid. Without it the "
-        "calibration's threshold, and 0.1 for language models, which can say themselves that nothing was found "
-        "(on the development halves it keeps 99 % of the answerable questions).",
+        "calibration's threshold. Language models, which can say themselves that nothing was found, have one that "
+        "keeps 99 % of the answerable questions, for the default embedder; for others any passage will do, until a "
+        "calibration of one's own (wellread evaluate --calibrate) says otherwise.",
     )
     prompt: PromptSettings = PromptSettings()
     budget: BudgetSettings = BudgetSettings()

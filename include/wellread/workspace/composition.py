@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from wellread.answering.extractive.calibration import Calibration, load_calibration
+from wellread.answering.extractive.calibration import Calibration, load_calibration, load_retrieval_calibration
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.artifacts.s3_bucket import S3Artifacts
@@ -247,12 +247,18 @@ class Workspace:
 
     @cached_property
     def retrieval_calibration(self) -> Calibration | None:
-        """A calibration of the deployment's own that weighs nothing but what retrieval knows for nothing."""
+        """What a language model's questions are judged by before anything is paid; ``None``: any passage will do.
+
+        The deployment's own, where it weighs nothing but what retrieval knows for nothing; else the package's, for
+        the very embedder that it was fitted on.
+        """
         path = self.settings.answering.calibration_path
-        calibration = load_calibration(path) if path is not None else None
-        retrieved = {field.name for field in dataclasses.fields(RetrievalFeatures)}
-        is_free = calibration is not None and set(calibration.weights) <= retrieved
-        return calibration if is_free else None
+        if path is not None:
+            own = load_calibration(path)
+            retrieved = {field.name for field in dataclasses.fields(RetrievalFeatures)}
+            return own if set(own.weights) <= retrieved else None
+        packaged, model = load_retrieval_calibration(), self.embedder.identity
+        return packaged if (model.provider, model.model) == ("local", packaged.embedder) else None
 
     @cached_property
     def language_models(self) -> LanguageModels:

@@ -26,9 +26,6 @@ from wellread.identities import sha256_json
 from wellread.questions import AnswerRow, Question
 from wellread.workspace.composition import Workspace
 
-MODEL_THRESHOLD_RATIO = 0.1
-"""Of language models: they can say themselves that nothing was found, so only the hopeless is not asked. On the
-development halves it keeps 99 % of the answerable questions."""
 _RESULTS = "question-results"
 _TRIED_AGAIN = ("budget", "error")
 """Rows that ended so are asked again when the job is called again: there may be money, or the provider, now."""
@@ -86,12 +83,11 @@ def answerer_of(
             tenant=allowed.tenant,
             withdrawn=withdrawn,
         )
-    threshold = settings.least_confidence_ratio
     return Answerer(
         retrieve=retrieve,
         maker=models.primary,
         settings=settings,
-        threshold_ratio=MODEL_THRESHOLD_RATIO if threshold is None else threshold,
+        threshold_ratio=_model_threshold(workspace),
         collection=name,
         tenant=allowed.tenant,
         withdrawn=withdrawn,
@@ -103,6 +99,15 @@ def answerer_of(
         price_source=models.price_source,
         reuse=workspace.settings.coordination.cache != "off",
     )
+
+
+def _model_threshold(workspace: Workspace) -> float:
+    """Language models can say themselves that nothing was found, so only the hopeless is not asked."""
+    chosen = workspace.settings.answering.least_confidence_ratio
+    if chosen is not None:
+        return chosen
+    calibration = workspace.retrieval_calibration
+    return 0.0 if calibration is None else calibration.threshold_ratio
 
 
 def ask(workspace: Workspace, question: str, *, collection: str | None = None, owner: str = "ask") -> AnswerRow:

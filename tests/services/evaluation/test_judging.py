@@ -124,7 +124,8 @@ def test_a_score_out_of_range_is_no_score(judging: Judging, tmp_path: Path) -> N
     # This deployment's own prompt asks for marks from 2 to 5, which nobody can compare with shares.
     prompt = (
         "---\nname: marks\nversion: 1\nvariables: [question, answers]\nschema:\n  type: object\n"
-        "  additionalProperties: false\n  required: [score]\n  properties: {score: {type: number, minimum: 2, maximum: 5}}\n---\n"
+        "  additionalProperties: false\n  required: [score]\n"
+        "  properties: {score: {type: number, minimum: 2, maximum: 5}}\n---\n"
         "# user\nQuestion: {{ question }}\n\n{{ answers }}\n"
     )
     (tmp_path / "judge_answer.md").write_text(prompt, "utf-8")

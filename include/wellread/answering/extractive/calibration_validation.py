@@ -1,7 +1,7 @@
 """A calibration of a collection's own golden questions, judged by questions that it has not seen.
 
 A threshold that is chosen and judged by the same few questions promises too much. So the whole procedure (fit, then
-choose thresholds by probabilities of questions that were left out of the fit) is repeated on four fifths of the
+choose thresholds, also by probabilities of questions that were left out of a fit) is repeated on four fifths of the
 questions and applied to the last fifth, five times (nested cross-validation; Varma and Simon, "Bias in error
 estimation when using cross-validation for model selection", 2006). What becomes of the held-out questions makes the
 curve; the calibration itself comes from the same procedure on all of them.
@@ -122,14 +122,23 @@ class _Questions:
     def procedure(
         self, rows: npt.NDArray[np.intp], keeps: Sequence[float], seed: int
     ) -> tuple[Numbers, dict[float, float]]:
-        """Probabilities of these questions by calibrations without them, and the thresholds that they give."""
+        """Probabilities of these questions by calibrations without them, and thresholds.
+
+        A threshold keeps its share both by these probabilities and by those of the calibration of all of them,
+        which it is used with.
+        """
         marks = self.marks[rows]
         folds = _folds(marks, rows, seed)
         found = np.zeros(len(rows))
         for fold in range(FOLDS):
             found[folds == fold] = self.probabilities(self.fit(rows[folds != fold]), rows[folds == fold])
+        fitted = self.probabilities(self.fit(rows), rows)
         ones = np.ones(len(rows))
-        return found, {keep: threshold_keeping(found, marks, ones, keep_ratio=keep) for keep in keeps}
+
+        def keeping(keep_ratio: float) -> float:
+            return min(threshold_keeping(one, marks, ones, keep_ratio=keep_ratio) for one in (found, fitted))
+
+        return found, {keep: keeping(keep) for keep in keeps}
 
 
 def _folds(marks: Marks, rows: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
