@@ -7,12 +7,12 @@ to be mended once; after that the answer has no score. It never becomes a 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wellread.answering.checking.drafts import CheckedAnswer
-from wellread.answering.jobs.planning import store_plan
+from wellread.answering.jobs.planning import job_id_of, store_plan
 from wellread.answering.jobs.plans import JobPlan, PlannedRow, request_key
 from wellread.answering.jobs.rows import Bill, RowBuilder
 from wellread.answering.jobs.running import Resources, execute_job, finish_job
@@ -118,6 +118,8 @@ class AnswerJudge:
     tenant: str
     owner: str
     """Names this worker: it may take its own interrupted job again at once."""
+    reopen: Callable[[str], None] = lambda _job_id: None
+    """Makes rows of a job that ended by an error, or without money, unfinished again; what was paid stays paid."""
 
     def __call__(self, pairs: Sequence[tuple[GoldQuestion, GivenAnswer]]) -> Mapping[str, float]:
         """Scores by question id.
@@ -137,6 +139,7 @@ class AnswerJudge:
             return ()
         plan = JobPlan(_TARGET, self.tenant, "", self.maker.identity, tuple(planned), self.maker.prompt)
         reference = store_plan(plan, self.resources.artifacts)
+        self.reopen(job_id_of(reference))
         execute_job(
             reference,
             self.resources,

@@ -29,6 +29,7 @@ from wellread.workspace.composition import Workspace
 from wellread.workspace.language_models import account_of, fence_key
 from wellread.workspace.questions import PlannedJob, answer_questions, answerer_of
 
+_TRIED_AGAIN = ("budget", "error")
 Approve = Callable[[PlannedJob], None]
 Progress = Callable[[int], None]
 
@@ -209,4 +210,11 @@ def judge_of(workspace: Workspace, *, owner: str | None = None) -> AnswerJudge:
         retry=workspace.settings.chat.retry,
         reuse=coordination.cache != "off",
     )
-    return AnswerJudge(maker, resources, answering, workspace.settings.tenant, owner or worker_name())
+    return AnswerJudge(
+        maker,
+        resources,
+        answering,
+        workspace.settings.tenant,
+        owner or worker_name(),
+        reopen=functools.partial(workspace.question_jobs.reopen_rows, statuses=_TRIED_AGAIN),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,15 @@ def judging(tmp_path: Path, server: ProviderServer) -> Iterator[Judging]:
                 masker=Masker(MaskingSettings(enabled=True), KEY) if mask else None,
             )
             maker = JudgeMaker(build_chat_model(chat), parts, price=find_price(chat))
+            jobs = QuestionJobs(ledger)
             resources = Resources(
-                QuestionJobs(ledger),
+                jobs,
                 FolderArtifacts(tmp_path / "artifacts"),
                 maker,
                 retry=RetrySettings(first_wait_seconds=0.01),
             )
-            return AnswerJudge(maker, resources, AnsweringSettings(**settings), "default", "test")
+            reopen = functools.partial(jobs.reopen_rows, statuses=("budget", "error"))
+            return AnswerJudge(maker, resources, AnsweringSettings(**settings), "default", "test", reopen)
 
         yield build
 
@@ -112,6 +115,9 @@ def test_what_cannot_be_judged_has_no_score(
 def test_a_reply_that_is_no_verdict_is_no_score(judging: Judging, server: ProviderServer, kind: Any) -> None:
     server.behave(Fault(kind=kind, times=2), mode="verdict")
     assert judging()([(GOLD, RIGHT)]) == {}
+    billed_count = server.meter().billed_count
+    assert judging()([(GOLD, RIGHT)]) == {}  # read again, not paid again
+    assert server.meter().billed_count == billed_count
 
 
 def test_a_reply_that_is_mended_counts(judging: Judging, server: ProviderServer) -> None:
@@ -146,6 +152,7 @@ def test_a_refused_key_is_an_error_and_no_score(judging: Judging, server: Provid
 def test_a_budget_holds_for_judges(judging: Judging, server: ProviderServer) -> None:
     assert judging(budget=BudgetSettings(run_usd=0.0))([(GOLD, RIGHT)]) == {}
     assert server.meter().billed_count == 0
+    assert judging(budget=BudgetSettings(run_usd=1.0))([(GOLD, RIGHT)]) == {"founder": 1.0}
 
 
 def test_personal_data_is_masked_before_it_is_sent(judging: Judging, server: ProviderServer) -> None:
