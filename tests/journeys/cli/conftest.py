@@ -15,6 +15,7 @@ import pytest
 from wellread.cli import main
 from wellread.server import ServerAddress
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
+from wellread.testing.provider_server import ProviderServer, provider_process
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,45 @@ def deployed(
     for name, value in values.items():
         setting(name, value)
     return dict(os.environ)
+
+
+HARBOURS = ("amber", "birch", "cedar", "dogwood", "elm", "fir", "grape", "hazel")
+
+
+def harbour(topic: str, number: int) -> str:
+    """What the document of a harbour says."""
+    return (
+        f"The {topic} harbour has {number} cranes. Each of them is painted red every spring by its crew. "
+        f"The {topic} ferry leaves at {number} o'clock."
+    )
+
+
+@pytest.fixture
+def harbours(shell: Shell, deployed: Mapping[str, str], tmp_path: Path) -> Path:
+    """A folder of documents, ingested."""
+    folder = tmp_path / "harbours"
+    folder.mkdir()
+    for number, topic in enumerate(HARBOURS, start=11):
+        (folder / f"{topic}.txt").write_text(harbour(topic, number), "utf-8")
+    assert shell("ingest", str(folder), "--json").code == 0
+    return folder
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """A question for each of them, with a column of its own."""
+    path = tmp_path / "questions.csv"
+    rows = [f"{topic},How many cranes has the {topic} harbour?,team {topic}" for topic in HARBOURS]
+    path.write_text("\n".join(["id,question,team", *rows]) + "\n", "utf-8")
+    return path
+
+
+@pytest.fixture
+def model(setting: Callable[[str, object], None]) -> Iterator[ProviderServer]:
+    """A language model that counts what it bills, in a process of its own."""
+    with provider_process() as server:
+        values = {"PROVIDER": "openai", "MODEL": "tester", "BASE_URL": server.openai_url, "API_KEY": "hidden-key"}
+        values |= {"PRICE__INPUT_USD_PER_MILLION": 0.15, "PRICE__OUTPUT_USD_PER_MILLION": 0.6}
+        for name, value in values.items():
+            setting(f"CHAT__{name}", value)
+        yield server

@@ -1,4 +1,4 @@
-"""Answers posted to a receiver on loopback: bounded pages, signed, delivered through failures, never twice as new."""
+"""Answers posted to a receiver on loopback: bounded pages, signed, delivered through failures, never new twice."""
 
 from __future__ import annotations
 

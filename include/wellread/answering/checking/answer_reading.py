@@ -61,7 +61,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         else:
             raise _broken(path, None, f"its name ends in {suffix or 'nothing'!r}, not in {', '.join(FORMATS)}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _broken(path, None, str(error)) from error
+        raise _broken(path, None, getattr(error, "strerror", None) or str(error)) from error
 
 
 def _table_rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
