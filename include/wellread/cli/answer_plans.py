@@ -17,7 +17,9 @@ def usd(amount: float | None) -> str:
     """A sum of money for people."""
     if amount is None:
         return "an unknown price"
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+    if amount >= 1 or amount == 0:
+        return f"${amount:,.2f}"
+    return f"${amount:.4f}" if amount >= 0.001 else f"${amount:.6f}"
 
 
 def plan_as_dict(job: PlannedJob) -> Mapping[str, object]:

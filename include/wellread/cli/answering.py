@@ -21,7 +21,7 @@ from wellread.cli.answer_plans import confirm_price, plan_as_dict, print_plan, u
 from wellread.cli.answer_progress import AnswerProgress
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, Output
-from wellread.errors import PolicyError, SettingsError
+from wellread.errors import PolicyError, SettingsError, WellreadError
 from wellread.questions import AnswerRow, Question
 from wellread.workspace import Workspace
 from wellread.workspace.publishing import destination_of, publish_answers, read_questions_at
@@ -61,12 +61,7 @@ def answer(output: Output, options: AnswerOptions) -> None:
         _confirm(output, workspace, job, yes=options.yes)
         with AnswerProgress(output, workspace) as progress:
             result = _execute(output, workspace, job, progress, job_name=options.job_name)
-        places = [
-            publish_answers(
-                workspace, result.rows, one, job_name=options.job_name, report=result.report, diff=result.diff
-            )
-            for one in destinations
-        ]
+        places = _publish(output, workspace, result, destinations, job_name=options.job_name)
     _print_result(output, job, result, places)
 
 
@@ -127,6 +122,24 @@ def _execute(
             "command again: it goes on from there, and pays nothing twice that has come back."
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _publish(
+    output: Output, workspace: Workspace, result: BatchResult, destinations: Sequence[Destination], *, job_name: str
+) -> list[str]:
+    """Write to all places in order; where one fails, what is written stays, and is told."""
+    places: list[str] = []
+    try:
+        for one in destinations:
+            place = publish_answers(
+                workspace, result.rows, one, job_name=job_name, report=result.report, diff=result.diff
+            )
+            places.append(place)
+    except WellreadError:
+        if places:
+            output.note(f"The answers are in {', '.join(places)}; publishing them again asks and pays nothing.")
+        raise
+    return places
 
 
 def _print_result(output: Output, job: PlannedJob, result: BatchResult, places: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ def test_tables_of_text_hold_every_fact(suffix: str, tmp_path: Path) -> None:
     assert one["versions"].split("\n") == ["v1", "v2"]
     assert one["flags"].split("\n") == ["leak:url", "repaired"]
     assert (one["prompt"], one["prompt_sha256"], one["origin"]) == ("answer_with_quotes 2", "abc", "model")
-    assert (one["left_out"], one["cached_input_tokens"], one["cost_usd"]) == ("2", "300", "0.000159")
+    assert (one["left_out_count"], one["cached_input_tokens"], one["cost_usd"]) == ("2", "300", "0.000159")
 
 
 def test_parquet_holds_types_and_nested_claims(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ _COLUMNS = (
     AnswerColumn("origin", "text", lambda row: row.origin),
     AnswerColumn("prompt", "text", lambda row: row.prompt),
     AnswerColumn("prompt_sha256", "text", lambda row: row.prompt_sha256),
-    AnswerColumn("left_out", "integer", lambda row: len(row.left_out)),
+    AnswerColumn("left_out_count", "integer", lambda row: len(row.left_out)),
     AnswerColumn("input_tokens", "integer", lambda row: row.usage.input_tokens),
     AnswerColumn("output_tokens", "integer", lambda row: row.usage.output_tokens),
     AnswerColumn("cached_input_tokens", "integer", lambda row: row.usage.cached_input_tokens),
