@@ -30,6 +30,20 @@ Collection = Annotated[
     str | None, typer.Option("--collection", help="The logical collection.", show_default="Documents")
 ]
 
+Destinations = Annotated[
+    list[str] | None,
+    typer.Option("--to", metavar="ADDRESS", help="Also here: a file, s3://, a SQL table, https://; repeatable."),
+]
+Mode = Annotated[
+    str | None, typer.Option(metavar="MODE", help="direct, batch (half the price, within a day) or auto")
+]
+Deadline = Annotated[
+    str | None, typer.Option(metavar="TIME", help="When answers are needed (ISO 8601); chooses the mode.")
+]
+OnBudget = Annotated[
+    str | None, typer.Option(metavar="WHAT", help="stop, degrade (a cheaper model) or defer (to tomorrow)")
+]
+
 
 def run() -> None:
     """Run the command line; typed errors become exit codes."""
@@ -106,22 +120,11 @@ def ask(
 def answer(
     questions: Annotated[str, typer.Argument(help="JSONL, CSV, XLSX or Parquet with a column `question`.")],
     out: Annotated[str, typer.Option("--out", help="The same rows with answers; the ending says the format.")],
-    to: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--to", metavar="ADDRESS", help="Also here: a file, s3://, a SQL table, https://; repeatable."
-        ),
-    ] = None,
-    mode: Annotated[
-        str | None, typer.Option(metavar="MODE", help="direct, batch (half the price, within a day) or auto")
-    ] = None,
-    deadline: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When answers are needed (ISO 8601); chooses the mode.")
-    ] = None,
+    to: Destinations = None,
+    mode: Mode = None,
+    deadline: Deadline = None,
     budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Never spend more.")] = None,
-    on_budget: Annotated[
-        str | None, typer.Option(metavar="WHAT", help="stop, degrade (a cheaper model) or defer (to tomorrow)")
-    ] = None,
+    on_budget: OnBudget = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan and price, spend nothing.")] = False,
     name: Annotated[
