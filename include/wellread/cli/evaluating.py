@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -16,6 +17,7 @@ from wellread.cli.output import EXIT_ERROR, Output
 from wellread.errors import PolicyError, SettingsError
 from wellread.evaluation.evaluator import Report
 from wellread.evaluation.gate import GateVerdict
+from wellread.evaluation.gate import gate as compare
 from wellread.evaluation.gold import GoldQuestion, read_gold
 from wellread.evaluation.judging import AnswerJudge
 from wellread.evaluation.results import EvaluationResults
@@ -23,10 +25,10 @@ from wellread.evaluation.rows import write_rows
 from wellread.evaluation.trec import write_trec
 from wellread.workspace import Workspace
 from wellread.workspace.baselines import (
-    compare_with_published,
     gold_name_of,
     publish_results,
     published_results,
+    require_baseline,
     results_of,
     store_results,
 )
@@ -62,26 +64,16 @@ def evaluate(output: Output, gold: Path, options: EvaluateOptions, *, collection
         if options.calibrate is not None:
             _calibrate(output, workspace, asked, options.calibrate, name)
             return
+        before = _baseline(workspace, asked, options, name)
         judge = judge_of(workspace) if options.judge else None
         report = _measured(output, workspace, asked, judge=judge, yes=options.yes)
         _write(options, report)
         results = results_of(workspace, asked, report, judge=judge)
-        verdict = _verdict(workspace, results, options, name)
+        verdict = None if before is None else compare(before, results, workspace.settings.evaluation.gate)
         is_published = options.publish and (verdict is None or verdict.passed)
-        if is_published:
-            reference = publish_results(workspace, results, gold_name=name)
-        else:
-            reference = store_results(workspace, results)
-    output.result(
-        {
-            "questions": len(asked),
-            "measures": {one: dataclasses.asdict(measure) for one, measure in report.measures.items()},
-            **{field: getattr(results, field) for field in ("model", "prompt", "judge", "snapshot")},
-            "results": reference,
-            "published": is_published,
-            "gate": None if verdict is None else verdict.as_dict(),
-        }
-    )
+        keep = partial(publish_results, gold_name=name) if is_published else store_results
+        reference = keep(workspace, results)
+    output.result({**_told(report, results, verdict), "results": reference, "published": is_published})
     _tell(output, report, verdict)
     if is_published:
         output.line("These results are the baseline from now on.")
@@ -89,12 +81,24 @@ def evaluate(output: Output, gold: Path, options: EvaluateOptions, *, collection
         raise typer.Exit(EXIT_ERROR)
 
 
-def _verdict(
-    workspace: Workspace, results: EvaluationResults, options: EvaluateOptions, name: str
-) -> GateVerdict | None:
-    """``None`` where nobody asked for it, or where these results are to be the first baseline."""
+def _told(report: Report, results: EvaluationResults, verdict: GateVerdict | None) -> dict[str, object]:
+    return {
+        "questions": len(report.questions),
+        "measures": {name: dataclasses.asdict(measure) for name, measure in report.measures.items()},
+        **{field: getattr(results, field) for field in ("model", "prompt", "judge", "snapshot")},
+        "gate": None if verdict is None else verdict.as_dict(),
+    }
+
+
+def _baseline(
+    workspace: Workspace, asked: Sequence[GoldQuestion], options: EvaluateOptions, name: str
+) -> EvaluationResults | None:
+    """What is compared with; ``None`` where nobody asked for it, or where this is to be the first baseline.
+
+    Looked for before anything is spent.
+    """
     is_first = options.publish and published_results(workspace, gold_name=name) is None
-    return compare_with_published(workspace, results, gold_name=name) if options.gate and not is_first else None
+    return require_baseline(workspace, asked, gold_name=name) if options.gate and not is_first else None
 
 
 def _require_sense(options: EvaluateOptions) -> None:

@@ -56,15 +56,14 @@ def evaluate(
     mode: SearchMode = "hybrid",
     snapshot: Snapshot | None = None,
     settings: EvaluationSettings | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _count: None,
 ) -> Report:
     """Retrieve and answer every question under one snapshot and score it.
 
     Measures: ``hit@1/5/10`` (a hit holds a gold passage), ``passage_in_context`` (a run of the first
     ``context_words`` words does), ``ndcg@10``, ``recall@10``, ``mrr@10`` by document and the settings' own, and
-    with an answerer those of ``answer_measures`` and ``answerability_auroc``. Questions that are marked as not
-    answerable count for abstention and citations only. ``progress`` is called with the number of questions done.
-    Raises what the retriever, the answerer and the judge raise.
+    with an answerer those of ``answer_measures`` and ``answerability_auroc``. Questions marked as not answerable
+    count for abstention and citations only. ``progress`` is called with the number of questions done.
     """
     chosen = settings if settings is not None else EvaluationSettings()
     pinned = snapshot if snapshot is not None else retriever.head(collection).snapshot
@@ -80,25 +79,32 @@ def evaluate(
             mode=mode,
             context_words=chosen.context_words,
         )
-        for question, result in zip(part, results, strict=True):
-            context = tuple(within_words(result.passages, chosen.context_words))
-            answer = answerer(question, result) if answerer is not None else None
-            asked.append(EvaluatedQuestion(question, result, context, answer, {}))
-        if progress is not None:
-            progress(len(asked))
-    judged = _judged(asked, judge) if judge is not None else asked
+        pairs = zip(part, results, strict=True)
+        asked += [_asked(question, result, answerer, chosen.context_words) for question, result in pairs]
+        progress(len(asked))
+    judged = asked if judge is None else _judged(asked, judge)
     scored = tuple(_with_documents([_scored(one) for one in judged], chosen.document_measures))
     return Report(_summed(scored, chosen.bootstrap_seed), scored, pinned)
 
 
+def _asked(
+    question: GoldQuestion, result: RetrievalResult, answerer: Answerer | None, context_words: int
+) -> EvaluatedQuestion:
+    context = tuple(within_words(result.passages, context_words))
+    return EvaluatedQuestion(
+        question, result, context, None if answerer is None else answerer(question, result), {}
+    )
+
+
 def _judged(asked: Sequence[EvaluatedQuestion], judge: Judge) -> list[EvaluatedQuestion]:
     scores = judge([(one.gold, one.answer) for one in asked if one.answer is not None])
-    return [
-        replace(one, answer=replace(one.answer, judge_score=scores.get(one.gold.id)))
-        if one.answer is not None
-        else one
-        for one in asked
-    ]
+
+    def judged(one: EvaluatedQuestion) -> EvaluatedQuestion:
+        if one.answer is None:
+            return one
+        return replace(one, answer=replace(one.answer, judge_score=scores.get(one.gold.id)))
+
+    return [judged(one) for one in asked]
 
 
 def _scored(one: EvaluatedQuestion) -> EvaluatedQuestion:

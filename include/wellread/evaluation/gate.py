@@ -97,15 +97,16 @@ def gate(before: EvaluationResults, after: EvaluationResults, settings: GateSett
     measure, or none that both could score.
     """
     chosen = settings if settings is not None else GateSettings()
-    _require_same_gold(before, after)
+    require_same_gold(before, after.gold_sha256)
     names = _comparable(before, after, chosen.measures)
     return GateVerdict(tuple(_line(name, before, after, chosen) for name in names), chosen)
 
 
-def _require_same_gold(before: EvaluationResults, after: EvaluationResults) -> None:
-    if before.gold_sha256 != after.gold_sha256:
+def require_same_gold(before: EvaluationResults, gold_sha256: str) -> None:
+    """Raises ``SettingsError`` where these are not the golden questions of the published evaluation."""
+    if before.gold_sha256 != gold_sha256:
         raise SettingsError(
-            f"compare an evaluation of {after.collection} with the published one",
+            f"compare an evaluation with the published one of {before.collection}",
             found="the golden questions are not those of the published evaluation",
             remedy="Evaluate them once with --publish and without --gate: that is the baseline from then on.",
         )

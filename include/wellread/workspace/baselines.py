@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wellread.errors import SettingsError
 from wellread.evaluation.evaluator import Report
-from wellread.evaluation.gate import GateVerdict, gate
+from wellread.evaluation.gate import GateVerdict, gate, require_same_gold
 from wellread.evaluation.gold import GoldQuestion
 from wellread.evaluation.judging import AnswerJudge
 from wellread.evaluation.results import EvaluationResults, gold_sha256
@@ -88,6 +88,29 @@ def published_results(
     return None if reference is None else load_results(workspace, reference)
 
 
+def require_baseline(
+    workspace: Workspace, gold: Sequence[GoldQuestion], *, gold_name: str, collection: str | None = None
+) -> EvaluationResults:
+    """The baseline of these golden questions; to be asked for before anything is spent on a comparison.
+
+    Raises ``SettingsError`` where there is none, or where it is of other questions.
+    """
+    before = _baseline(workspace, gold_name, collection or workspace.settings.collection)
+    require_same_gold(before, gold_sha256(gold))
+    return before
+
+
+def _baseline(workspace: Workspace, gold_name: str, collection: str) -> EvaluationResults:
+    before = published_results(workspace, gold_name=gold_name, collection=collection)
+    if before is None:
+        raise SettingsError(
+            f"compare an evaluation with the published one of {collection}",
+            found=f"nothing has been published for the golden questions {gold_name!r}",
+            remedy="Publish an evaluation first: wellread evaluate GOLD --publish.",
+        )
+    return before
+
+
 def compare_with_published(
     workspace: Workspace, results: EvaluationResults, *, gold_name: str, collection: str | None = None
 ) -> GateVerdict:
@@ -95,14 +118,7 @@ def compare_with_published(
 
     Raises ``SettingsError`` where there is no baseline, or none to compare with.
     """
-    name = collection or results.collection
-    before = published_results(workspace, gold_name=gold_name, collection=name)
-    if before is None:
-        raise SettingsError(
-            f"compare an evaluation of {results.collection} with the published one of {name}",
-            found=f"nothing has been published for the golden questions {gold_name!r}",
-            remedy="Publish an evaluation first: wellread evaluate GOLD --publish.",
-        )
+    before = _baseline(workspace, gold_name, collection or results.collection)
     return gate(before, results, workspace.settings.evaluation.gate)
 
 
@@ -125,11 +141,12 @@ def require_no_regression(
     one that it is to replace. With ``answers=False`` retrieval alone is judged, which costs nothing. Publishes
     nothing. Raises ``SettingsError`` where there is nothing to compare with.
     """
+    before = require_baseline(workspace, gold, gold_name=gold_name, collection=baseline_collection or collection)
     report = evaluate_collection(
         workspace, gold, collection=collection, snapshot=snapshot, answers=answers, judge=judge, approve=approve
     )
     results = results_of(workspace, gold, report, collection=collection, judge=judge)
-    verdict = compare_with_published(workspace, results, gold_name=gold_name, collection=baseline_collection)
+    verdict = gate(before, results, workspace.settings.evaluation.gate)
     verdict.require_passed()
     return verdict
 

@@ -183,38 +183,41 @@ def judge_of(workspace: Workspace, *, owner: str | None = None) -> AnswerJudge:
             found="no language model is configured",
             remedy="Set evaluation.judge (or chat): provider, model and, where needed, base_url.",
         )
-    answering = workspace.settings.answering
+    models, coordination = workspace.language_models, workspace.settings.coordination
     model = build_chat_model(settings)
     workspace.close_later(model.close)
-    key = fence_key(workspace)
-    parts = PromptParts(
-        template=load_prompt(JUDGE_PROMPT, folder=answering.prompt.folder),
-        repair=load_prompt("repair", folder=answering.prompt.folder),
-        key=key,
-        masker=Masker(answering.prompt.masking, key) if answering.prompt.masking.enabled else None,
-    )
-    coordination = workspace.settings.coordination
     maker = JudgeMaker(
         model,
-        parts,
+        _judge_parts(workspace),
         price=find_price(settings),
         account=account_of(settings),
         burst_seconds=coordination.burst_seconds,
     )
+    jobs = workspace.question_jobs
     resources = Resources(
-        workspace.question_jobs,
+        jobs,
         workspace.artifacts,
         maker,
-        limiter=workspace.language_models.limiter,
-        cache=workspace.language_models.cache,
+        limiter=models.limiter,
+        cache=models.cache,
         retry=workspace.settings.chat.retry,
         reuse=coordination.cache != "off",
     )
     return AnswerJudge(
         maker,
         resources,
-        answering,
+        workspace.settings.answering,
         workspace.settings.tenant,
         owner or worker_name(),
-        reopen=functools.partial(workspace.question_jobs.reopen_rows, statuses=_TRIED_AGAIN),
+        reopen=functools.partial(jobs.reopen_rows, statuses=_TRIED_AGAIN),
+    )
+
+
+def _judge_parts(workspace: Workspace) -> PromptParts:
+    prompt, key = workspace.settings.answering.prompt, fence_key(workspace)
+    return PromptParts(
+        template=load_prompt(JUDGE_PROMPT, folder=prompt.folder),
+        repair=load_prompt("repair", folder=prompt.folder),
+        key=key,
+        masker=Masker(prompt.masking, key) if prompt.masking.enabled else None,
     )

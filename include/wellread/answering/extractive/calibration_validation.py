@@ -75,16 +75,10 @@ def validated_calibration(
         for keep, threshold in of_rest.items():
             declined[keep][held] = seen < threshold
     points = {keep: _point(declined[keep], marks, thresholds[keep]) for keep in keeps}
-    whole = fit_calibration(
-        features, answerable, names=names, sets=sets, fitted_on=fitted_on, embedder=embedder, keep_ratio=keep_ratio
-    )
-    calibration = whole.model_copy(
-        update={
-            "threshold_ratio": thresholds[keep_ratio],
-            "judged_on": "held_out",
-            "curve": tuple(points[keep] for keep in CURVE_KEEPS),
-        }
-    )
+    origin = {"sets": tuple(sets), "fitted_on": fitted_on, "embedder": embedder, "keep_ratio": keep_ratio}
+    curve = tuple(points[keep] for keep in CURVE_KEEPS)
+    chosen = {"threshold_ratio": thresholds[keep_ratio], "judged_on": "held_out", "curve": curve}
+    calibration = table.fit(everything).model_copy(update=origin | chosen)
     return ValidatedCalibration(calibration, points[keep_ratio], tuple(probabilities.tolist()))
 
 
