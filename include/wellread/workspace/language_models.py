@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from wellread.workspace.composition import Workspace
 
 _KEY_FILE = "fence.key"
+_SHARED_WORDS_RATIO = 0.34
+"""Of the question's rarity mass in one passage: a third of what is rare in a question stands nowhere by chance."""
 _BY_DOCUMENTS = "answer_from_documents"
 """The default prompt where passages travel beside the messages."""
 
@@ -126,9 +128,17 @@ class LanguageModels:
         return choose
 
     def _confidence(self, request: AnswerRequest) -> float:
-        """Any passage will do, unless a calibration of the deployment's own says otherwise."""
+        """How likely the passages are to answer, by what retrieval knows for nothing; 1 without a calibration.
+
+        Short questions about short notes are seldom near to them in meaning, but share their rare words: a question
+        is hopeless only where neither meaning nor words are near.
+        """
         calibration = self.workspace.retrieval_calibration
-        return 1.0 if calibration is None else calibration.probability(request.features)
+        if calibration is None:
+            return 1.0
+        likely = calibration.probability(request.features)
+        coverage = request.features.get("best_coverage", 0.0)
+        return max(likely, coverage) if coverage >= _SHARED_WORDS_RATIO else likely
 
 
 def prompt_name(prompt: PromptSettings, model: ChatModelSettings) -> str:
