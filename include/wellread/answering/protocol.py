@@ -261,7 +261,8 @@ class JobLedger(Protocol):
     ) -> None:
         """Move ``sent`` rows to ``received``: question id -> (request key, response), and settle their budgets.
 
-        An empty request key: the response is not to be found by anybody else.
+        An empty request key: the response is not to be found by anybody else. A worker that lost its claim keeps
+        the responses to be found, because they are paid for; then ``LeaseHeldError`` goes up.
         """
 
     def return_rows(self, job_id: str, *, token: int, rows: Mapping[str, bool], was_sent: bool = True) -> None:

@@ -111,11 +111,25 @@ class QuestionJobs(QuestionBatches):
 
         Reservations are settled by what the responses cost; an unknown cost counts as reserved.
         """
+        by_key = {key: response for key, response in found.values() if key}
+        try:
+            self._record(job_id, token, model, found, by_key)
+        except LeaseHeldError:  # too late for this job, and paid for all the same
+            with self._ledger.transaction() as tx:
+                stored_responses.keep_responses(tx, self._tenant(tx, job_id), model, by_key)
+            raise
+
+    def _record(
+        self,
+        job_id: str,
+        token: int,
+        model: str,
+        found: Mapping[str, tuple[str, StoredResponse]],
+        by_key: Mapping[str, StoredResponse],
+    ) -> None:
         with self._ledger.transaction() as tx:
             self._fence(tx, job_id, token)
-            tenant = self._tenant(tx, job_id)
-            by_key = {key: response for key, response in found.values() if key}
-            stored_responses.keep_responses(tx, tenant, model, by_key)
+            stored_responses.keep_responses(tx, self._tenant(tx, job_id), model, by_key)
             settle(tx, job_id, {name: response.cost_micro_usd for name, (_, response) in found.items()})
             _update_rows(
                 tx,

@@ -34,7 +34,8 @@ class Failures:
     def succeeded(self, step: Step, response: Response) -> None:
         """A response came: the rate is settled by what was used, and by what the provider says is left."""
         self._last_success_seconds = time.monotonic()
-        self.give_back(step, used_tokens=response.usage.input_tokens + response.usage.output_tokens)
+        used = response.usage.input_tokens + response.usage.output_tokens
+        self.give_back(step, used_tokens=used or step.reserved_tokens)  # not every server says
         account, reported = step.maker.account, response.reported
         if self._run.limiter is None or account is None:
             return
@@ -47,11 +48,7 @@ class Failures:
         """Settle what a step holds of the token rate."""
         account = step.maker.account
         if self._run.limiter is not None and account is not None and step.reserved_tokens:
-            self._run.limiter.settle(
-                account.name,
-                reserved_tokens=step.reserved_tokens,
-                used_tokens=min(used_tokens, step.reserved_tokens),
-            )
+            self._run.limiter.settle(account.name, reserved_tokens=step.reserved_tokens, used_tokens=used_tokens)
         step.reserved_tokens = 0
 
     def after(self, step: Step, error: BaseException) -> Step | None:
@@ -62,8 +59,10 @@ class Failures:
         """
         if not isinstance(error, Exception):
             raise error
-        is_unknown = isinstance(error, ResponseUnknownError)
-        self._return(step, maybe_billed=is_unknown)
+        is_answered = step.is_answered
+        self.put_back(step, error)
+        if is_answered:  # what keeps answers is broken: asking again would only pay again
+            raise error
         if isinstance(error, RateLimitedError):
             return self._slower(step, error)
         if isinstance(error, TransientError):
@@ -91,18 +90,30 @@ class Failures:
         self._run.finish(step.row, self._run.builder.failed(step.row, "budget", problem, step.bill))
         return None
 
-    def _return(self, step: Step, *, maybe_billed: bool) -> None:
-        self.give_back(step, used_tokens=step.reserved_tokens if maybe_billed else 0)
+    def put_back(self, step: Step, error: BaseException | None) -> None:
+        """The row of a request that failed, or was never sent (``None``), is free again.
+
+        Whatever else than a plain refusal became of it, it may be billed. An error that is no ``Exception`` ends
+        the process: the row stays in flight, for the next claim to find.
+        """
+        if error is not None and not isinstance(error, Exception):
+            return
+        is_refused = error is None or (
+            isinstance(error, WellreadError) and not isinstance(error, ResponseUnknownError)
+        )
+        maybe_billed = step.is_answered or not is_refused
+        step.is_answered = False
         run = self._run
         run.ledger.return_rows(run.job_id, token=run.token, rows={step.name: maybe_billed})
         if maybe_billed:
             step.bill = replace(step.bill, flags=tuple(dict.fromkeys((*step.bill.flags, "maybe_billed"))))
+        self.give_back(step, used_tokens=step.reserved_tokens if maybe_billed else 0)
 
     def _slower(self, step: Step, error: RateLimitedError) -> Step | None:
         """Everybody who shares the account waits; a long wait ends the run, which is then repeated."""
         now = time.monotonic()
         first = step.first_failure_at_seconds
-        seconds = wait_seconds(error, attempt=step.failures_count + 1, settings=self._retry)
+        seconds = wait_seconds(error, attempt=step.refusals_count + 1, settings=self._retry)
         is_stuck = first is not None and max(first, self._last_success_seconds) < now - self._patience_seconds
         if seconds > self._retry.longest_wait_seconds or is_stuck:
             raise error
@@ -112,8 +123,8 @@ class Failures:
         return replace(
             step,
             ready_at_seconds=now + seconds,
+            refusals_count=step.refusals_count + 1,
             first_failure_at_seconds=first if first is not None else now,
-            reserved_tokens=0,
         )
 
     def _again(self, step: Step, error: TransientError) -> Step | None:

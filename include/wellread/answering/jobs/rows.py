@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from wellread.documents import Passage
 from wellread.errors import SystemicError
 from wellread.identities import canonical_json
 from wellread.questions import AnswerRow, AnswerStatus, ResponseOrigin, Usage
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,8 @@ def row_to_ledger(row: AnswerRow, planned: PlannedRow) -> str:
         kept = {passage.chunk_key for passage in row.passages}
         positions = enumerate(planned.request.passages)
         data["passages"] = [position for position, passage in positions if passage.chunk_key in kept]
-    return canonical_json(data)
+    # A model's reply can hold half of a surrogate pair, which no database takes: here as an escape.
+    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(data))
 
 
 def row_from_ledger(text: str, planned: PlannedRow) -> AnswerRow:

@@ -17,7 +17,7 @@ from wellread.answering.protocol import AnswerMaker, AnswerRequest, JobLedger
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.coordination.protocol import CachedResponse, RateLimiter, ResponseCache
 from wellread.errors import DocumentError, WellreadError
-from wellread.questions import AnswerRow, JobRow, StoredResponse, Usage
+from wellread.questions import AnswerRow, JobRow, ResponseOrigin, StoredResponse, Usage
 
 RESPONSES = "responses"
 
@@ -42,9 +42,13 @@ class Step:
     ready_at_seconds: float = 0.0
     """By the monotonic clock: not to be sent before."""
     failures_count: int = 0
+    refusals_count: int = 0
+    """How often the rate was too high for it."""
     first_failure_at_seconds: float | None = None
     reserved_tokens: int = 0
     """Of the rate limit, while in flight."""
+    is_answered: bool = False
+    """A response came, whether or not it could be kept: it is paid for."""
 
     @property
     def name(self) -> str:
@@ -74,6 +78,8 @@ class JobRun:
     looked_up: set[str] = field(default_factory=set)
     paid: set[str] = field(default_factory=set)
     """Keys of responses that this job itself paid for."""
+    cached: set[str] = field(default_factory=set)
+    """Keys of responses that the shared cache had."""
     sent_count: int = 0
     positions: dict[str, int] = field(default_factory=dict)
     """Question id -> place in the plan, once somebody asked for it."""
@@ -86,16 +92,34 @@ class JobRun:
         if row.request is None:
             self.finish(row, self.builder.unanswerable(row))
             return None
-        request, confidence = self.builder.allowed(row, row.request, self.withdrawn())
-        nothing = self.builder.gated(row, request, confidence)
-        if nothing is not None:
-            self.finish(row, nothing)
-            return None
         bill = Bill(flags=("maybe_billed",)) if state.maybe_billed else NO_BILL
-        maker = self.builder.maker
-        key = self.builder.key_of(request, maker)
-        resumed = state.attempts_count > 0
-        return self.pending(Step(row, request, confidence, maker, key, bill, self.fallbacks, is_resumed=resumed))
+        maker, resumed = self.builder.maker, state.attempts_count > 0
+        return self.resume(
+            Step(row, row.request, row.confidence, maker, row.request_key, bill, self.fallbacks, is_resumed=resumed)
+        )
+
+    def resume(self, step: Step) -> Step | None:
+        """What is to be sent for a step by now, or ``None`` where its row came to its end without it.
+
+        Documents are withdrawn, and equal requests are answered, while steps wait.
+        """
+        try:
+            request, confidence = self.builder.allowed(step.row, step.request, self.withdrawn())
+        except DocumentError as error:
+            self.fault(step, error)
+            return None
+        if request is not step.request:
+            key = self.builder.key_of(request, step.maker)
+            step = replace(step, request=request, confidence=confidence, key=key)
+        nothing = self.builder.gated(step.row, request, step.confidence)
+        if nothing is None:
+            return self.pending(step)
+        bill = step.bill
+        self.finish(
+            step.row,
+            replace(nothing, usage=bill.usage, cost_usd=bill.cost_usd, origin=bill.origin, flags=bill.flags),
+        )
+        return None
 
     def pending(self, step: Step) -> Step | None:
         """The step, or what follows from stored responses: ``None`` where the row came to its end."""
@@ -105,10 +129,14 @@ class JobRun:
             if stored is None:
                 return current
             body = self.artifacts.get(stored.reference)
-            is_ours = current.is_resumed or current.key in self.paid
-            paid = Bill("model" if is_ours else "ledger", stored.usage, stored.cost_micro_usd if is_ours else 0)
-            current = self.digest(current, body, paid)
+            cost = stored.cost_micro_usd if current.is_resumed else 0  # one row of this job bears it already
+            current = self.digest(current, body, Bill(self._origin(current), stored.usage, cost))
         return None
+
+    def _origin(self, step: Step) -> ResponseOrigin:
+        if step.is_resumed or step.key in self.paid:
+            return "model"
+        return "cache" if step.key in self.cached else "ledger"
 
     def digest(self, step: Step, body: bytes, bill: Bill) -> Step | None:
         """Read a response: ``None`` where the row came to its end, else the step that follows."""
@@ -134,7 +162,17 @@ class JobRun:
             return None
         flagged = replace(bill, flags=(*bill.flags, "repaired"))
         key = self.builder.key_of(request, step.maker)
-        return replace(step, request=request, key=key, bill=flagged, may_repair=False, failures_count=0)
+        return Step(
+            step.row,
+            request,
+            step.confidence,
+            step.maker,
+            key,
+            flagged,
+            step.fallbacks,
+            may_repair=False,
+            is_resumed=step.is_resumed,
+        )
 
     def next_maker(self, step: Step) -> Step | None:
         """The step with the next fallback; ``None`` where there is none."""
@@ -151,7 +189,17 @@ class JobRun:
     def _with_maker(self, step: Step, maker: AnswerMaker, others: tuple[AnswerMaker, ...], flag: str) -> Step:
         bill = replace(step.bill, flags=tuple(dict.fromkeys((*step.bill.flags, flag))))
         key = self.builder.key_of(step.request, maker)
-        return Step(step.row, step.request, step.confidence, maker, key, bill, others, is_resumed=step.is_resumed)
+        return Step(
+            step.row,
+            step.request,
+            step.confidence,
+            maker,
+            key,
+            bill,
+            others,
+            may_repair=step.may_repair,
+            is_resumed=step.is_resumed,
+        )
 
     # -- ends --------------------------------------------------------------------------------------------------
     def finish(self, row: PlannedRow, answer: AnswerRow) -> None:
@@ -175,9 +223,10 @@ class JobRun:
 
     def flush(self) -> int:
         """Write the rows that are at their end; how many."""
-        finals, self.finals = self.finals, {}
+        finals = self.finals
         if finals:
             self.ledger.finish_rows(self.job_id, token=self.token, finals=finals)
+            self.finals = {}
         return len(finals)
 
     # -- responses ---------------------------------------------------------------------------------------------
@@ -198,6 +247,7 @@ class JobRun:
             reference = self.artifacts.put(RESPONSES, cached.body)
             usage = Usage(cached.input_tokens, cached.output_tokens)
             self.known[key] = StoredResponse(reference, usage, cost_micro_usd=0)
+            self.cached.add(key)
 
     def _stored(self, step: Step) -> StoredResponse | None:
         if step.key not in self.looked_up and (self.reuse or step.is_resumed):
