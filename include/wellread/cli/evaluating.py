@@ -97,7 +97,7 @@ def _baseline(
 
     Looked for before anything is spent.
     """
-    is_first = options.publish and published_results(workspace, gold_name=name) is None
+    is_first = options.publish and published_results(workspace, gold_name=name, answers=True) is None
     return require_baseline(workspace, asked, gold_name=name) if options.gate and not is_first else None
 
 

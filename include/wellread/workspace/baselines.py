@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from wellread.errors import SettingsError
 from wellread.evaluation.evaluator import Report
@@ -22,6 +23,8 @@ _SETTINGS = {
     *("retrieval", "rerank", "answering", "chat", "chunking", "cleaning", "embedder"),
     *("groups", "readable_filter", "readable_sources"),
 }
+
+Kind = Literal["retrieval", "answers"]
 
 
 def gold_name_of(path: Path) -> str:
@@ -73,35 +76,52 @@ def load_results(workspace: Workspace, reference: str) -> EvaluationResults:
 
 
 def publish_results(workspace: Workspace, results: EvaluationResults, *, gold_name: str) -> str:
-    """Make results the baseline of their collection and golden questions; the reference of the artifact."""
+    """Make results the baseline of their collection and golden questions; the reference of the artifact.
+
+    Retrieval alone has a baseline of its own: it never takes the place of one that has answers.
+    """
     reference = store_results(workspace, results)
-    workspace.question_jobs.remember_results(_key(results.tenant, results.collection, gold_name), reference)
+    kind: Kind = "retrieval" if results.model is None else "answers"
+    workspace.question_jobs.remember_results(_key(results.tenant, results.collection, gold_name, kind), reference)
     return reference
 
 
 def published_results(
-    workspace: Workspace, *, gold_name: str, collection: str | None = None
+    workspace: Workspace, *, gold_name: str, collection: str | None = None, answers: bool | None = None
 ) -> EvaluationResults | None:
-    """The baseline, ``None`` before the first publication."""
+    """The baseline, ``None`` before the first publication.
+
+    ``answers=True``: the one that has answers. ``False``: that of retrieval alone, else the one that has answers.
+    ``None``: the other way round.
+    """
     name = collection or workspace.settings.collection
-    reference = workspace.question_jobs.last_results(_key(workspace.settings.tenant, name, gold_name))
-    return None if reference is None else load_results(workspace, reference)
+    kinds: tuple[Kind, ...] = ("retrieval", "answers") if answers is False else ("answers", "retrieval")
+    for kind in kinds[:1] if answers else kinds:
+        reference = workspace.question_jobs.last_results(_key(workspace.settings.tenant, name, gold_name, kind))
+        if reference is not None:
+            return load_results(workspace, reference)
+    return None
 
 
 def require_baseline(
-    workspace: Workspace, gold: Sequence[GoldQuestion], *, gold_name: str, collection: str | None = None
+    workspace: Workspace,
+    gold: Sequence[GoldQuestion],
+    *,
+    gold_name: str,
+    collection: str | None = None,
+    answers: bool = True,
 ) -> EvaluationResults:
     """The baseline of these golden questions; to be asked for before anything is spent on a comparison.
 
     Raises ``SettingsError`` where there is none, or where it is of other questions.
     """
-    before = _baseline(workspace, gold_name, collection or workspace.settings.collection)
+    before = _baseline(workspace, gold_name, collection or workspace.settings.collection, answers=answers)
     require_same_gold(before, gold_sha256(gold))
     return before
 
 
-def _baseline(workspace: Workspace, gold_name: str, collection: str) -> EvaluationResults:
-    before = published_results(workspace, gold_name=gold_name, collection=collection)
+def _baseline(workspace: Workspace, gold_name: str, collection: str, *, answers: bool | None) -> EvaluationResults:
+    before = published_results(workspace, gold_name=gold_name, collection=collection, answers=answers)
     if before is None:
         raise SettingsError(
             f"compare an evaluation with the published one of {collection}",
@@ -118,7 +138,8 @@ def compare_with_published(
 
     Raises ``SettingsError`` where there is no baseline, or none to compare with.
     """
-    before = _baseline(workspace, gold_name, collection or results.collection)
+    answers = False if results.model is None else None
+    before = _baseline(workspace, gold_name, collection or results.collection, answers=answers)
     return gate(before, results, workspace.settings.evaluation.gate)
 
 
@@ -141,7 +162,9 @@ def require_no_regression(
     one that it is to replace. With ``answers=False`` retrieval alone is judged, which costs nothing. Publishes
     nothing. Raises ``SettingsError`` where there is nothing to compare with.
     """
-    before = require_baseline(workspace, gold, gold_name=gold_name, collection=baseline_collection or collection)
+    before = require_baseline(
+        workspace, gold, gold_name=gold_name, collection=baseline_collection or collection, answers=answers
+    )
     report = evaluate_collection(
         workspace, gold, collection=collection, snapshot=snapshot, answers=answers, judge=judge, approve=approve
     )
@@ -151,5 +174,5 @@ def require_no_regression(
     return verdict
 
 
-def _key(tenant: str, collection: str, gold_name: str) -> str:
-    return "evaluation " + canonical_json([tenant, collection, gold_name])
+def _key(tenant: str, collection: str, gold_name: str, kind: Kind) -> str:
+    return "evaluation " + canonical_json([tenant, collection, gold_name, kind])

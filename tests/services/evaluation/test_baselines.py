@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,20 @@ def test_results_are_kept_by_reference(tmp_path: Path) -> None:
         assert publish_results(workspace, results, gold_name="a") == store_results(workspace, results)
         assert published_results(workspace, gold_name="b") is None
         assert published_results(workspace, gold_name="a", collection="Others") is None
+
+
+def test_retrieval_alone_never_takes_the_place_of_answers(tmp_path: Path) -> None:
+    with Workspace.open({"home": tmp_path}) as workspace:
+        alone = EvaluationResults("Documents", "default", "g" * 64, "2", "s" * 64, {}, {})
+        answered = dataclasses.replace(alone, model="tester")
+        publish_results(workspace, alone, gold_name="a")
+        assert published_results(workspace, gold_name="a", answers=True) is None
+        assert published_results(workspace, gold_name="a") == alone
+        publish_results(workspace, answered, gold_name="a")
+        publish_results(workspace, alone, gold_name="a")
+        assert published_results(workspace, gold_name="a") == answered
+        assert published_results(workspace, gold_name="a", answers=True) == answered
+        assert published_results(workspace, gold_name="a", answers=False) == alone
 
 
 def test_settings_that_answers_depend_on_are_told_apart(tmp_path: Path) -> None:
