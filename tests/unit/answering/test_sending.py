@@ -141,15 +141,15 @@ def test_answers_that_come_in_with_a_fatal_error_are_kept(job: Job, tmp_path: Pa
             raise refused()
         return job.answer(request)
 
-    job.maker.on_respond = respond
-    job.ask(loans(4))
+    job.maker.on_respond, job.maker.concurrency = respond, 8
+    job.ask(loans(8))
     with pytest.raises(AuthenticationError):
         job.run(ledger=SlowJobs(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")))
     job.maker.on_respond = job.answer
     report = job.run()
-    assert report.statuses == {"answered": 4}
+    assert report.statuses == {"answered": 8}
     assert report.maybe_billed == ()
-    assert len(job.maker.calls) == 5
+    assert len(job.maker.calls) == 9
 
 
 def test_requests_that_were_refused_together_are_not_listed_as_billed(job: Job) -> None:
