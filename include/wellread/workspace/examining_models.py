@@ -63,7 +63,8 @@ def model_checks(workspace: Workspace, *, ask_models: bool) -> Iterator[tuple[st
     """(what, check) of all that this module knows. ``ask_models``: send each model one tiny, paid request."""
     settings = workspace.settings
     models = list(_models(settings))
-    if not models:
+    answering = [model for model in models if model.answers]
+    if not answering:
         yield "language model", lambda: "none: the extractive answerer answers"
     for model in models:
         yield model.role, partial(_configuration, model)
@@ -73,8 +74,8 @@ def model_checks(workspace: Workspace, *, ask_models: bool) -> Iterator[tuple[st
         if ask_models:
             yield f"{model.role}: asked", partial(_asked, model.settings)
     yield "reranker", partial(_reranker, settings, ask_models=ask_models)
-    if models:
-        yield "prompts", partial(_prompts, settings, models)
+    if answering:
+        yield "prompts", partial(_prompts, settings, answering)
         yield "fence key", partial(_fence_key, workspace)
         yield "budget", partial(_budget, settings)
         yield "rate limits", partial(_rate_limits, workspace)
@@ -201,9 +202,9 @@ def _reranker(settings: Settings, *, ask_models: bool) -> str:
 
 def _prompts(settings: Settings, models: list[_Model]) -> str:
     prompt = settings.answering.prompt
-    grounding = {prompt_name(prompt, model.settings): model.settings.grounding for model in models if model.answers}
+    grounding = {prompt_name(prompt, model.settings): model.settings.grounding for model in models}
     found = []
-    for name in [*grounding, *(["repair"] if grounding else [])]:
+    for name in [*grounding, "repair"]:
         template = load_prompt(name, folder=prompt.folder)
         if name in grounding:
             require_schema(template, grounding=grounding[name])
@@ -211,7 +212,7 @@ def _prompts(settings: Settings, models: list[_Model]) -> str:
         where = f"in {prompt.folder}" if is_own else "of the package"
         front = template.front_matter
         found.append(f"{front.name} {front.version} {where}, SHA-256 {template.sha256[:12]}")
-    return "; ".join(found) or "none is used"
+    return "; ".join(found)
 
 
 def _fence_key(workspace: Workspace) -> str:

@@ -226,3 +226,10 @@ def test_a_reranker_that_cannot_be_asked_is_found(rerank: dict[str, Any], words:
     found = examined(rerank=rerank)
     assert wrong(found) == {"reranker"}
     assert words in str(found["reranker"])
+
+
+def test_a_judge_alone_makes_no_language_model_that_answers(provider: ProviderServer) -> None:
+    found = examined(evaluation={"judge": chat(provider, "cohere")}, answering={"budget": {"run_usd": 5}})
+    assert wrong(found) == set()
+    assert "extractive" in found["language model"].found
+    assert "fence key" not in found
