@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wellread.answering.checking.masking import Masker
 from wellread.answering.language_model import LanguageModelAnswerer, PromptParts
 from wellread.answering.prompting.examples import PromptExample, choose_examples
-from wellread.answering.prompting.templates import load_prompt
+from wellread.answering.prompting.templates import ModelHints, load_prompt
 from wellread.answering.protocol import AnswerRequest
 from wellread.answering.settings import AnsweringSettings, PromptSettings
 from wellread.coordination.factory import build_rate_limiter, build_response_cache
@@ -86,11 +86,13 @@ class LanguageModels:
         return None if price is None else price.source
 
     def _maker(self, settings: ChatModelSettings) -> LanguageModelAnswerer:
+        parts = self._parts(settings)
+        settings = hinted(settings, parts.template.front_matter.model)
         model = build_chat_model(settings)
         self.workspace.close_later(model.close)
         return LanguageModelAnswerer(
             model,
-            self._parts(settings),
+            parts,
             price=find_price(settings),
             account=account_of(settings),
             burst_seconds=self.workspace.settings.coordination.burst_seconds,
@@ -139,6 +141,17 @@ class LanguageModels:
         likely = calibration.probability(request.features)
         coverage = request.features.get("best_coverage", 0.0)
         return max(likely, coverage) if coverage >= _SHARED_WORDS_RATIO else likely
+
+
+def hinted(settings: ChatModelSettings, hints: ModelHints) -> ChatModelSettings:
+    """The settings with what the prompt wants, where they are as they come."""
+    fields = ChatModelSettings.model_fields
+    wanted = {
+        name: value
+        for name, value in hints.model_dump(exclude_none=True).items()
+        if getattr(settings, name) == fields[name].default
+    }
+    return settings.model_copy(update=wanted)
 
 
 def prompt_name(prompt: PromptSettings, model: ChatModelSettings) -> str:
