@@ -117,9 +117,8 @@ def advance_job(
     """
     plan = load_plan(plan_reference, resources.artifacts)
     builder = row_builder(plan, resources.maker, settings, threshold_ratio)
-    job_id = job_id_of(plan_reference)
+    job_id, ledger = job_id_of(plan_reference), resources.ledger
     budget = _budget_of(job_id, plan.tenant, resources, settings)
-    ledger = resources.ledger
     keys = [(row.question.id, row.request_key) for row in plan.rows]
     ledger.open_job(job_id, tenant=plan.tenant, plan_reference=plan_reference, rows=keys)
     token = ledger.claim_job(job_id, owner=owner, lease_seconds=settings.lease_seconds)
