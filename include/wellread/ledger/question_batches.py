@@ -21,6 +21,9 @@ from wellread.ledger.question_schema import (
 from wellread.ledger.upserts import replace
 from wellread.questions import BatchRecord, BatchRecordState, Reservation
 
+_LONGEST_BATCH_SECONDS = 25 * 3600
+"""Providers promise 24 hours."""
+
 
 class QuestionBatches:
     """The part of the job ledger that knows batches, inputs and results. Every method is one transaction."""
@@ -97,9 +100,14 @@ class QuestionBatches:
             return [_record(row) for row in reading.execute(query)]
 
     def enqueued_tokens(self, model: str) -> int:
-        """A bound of the input tokens of all jobs' batches of a model that have not ended."""
+        """A bound of the input tokens of all jobs' batches of a model that have not ended.
+
+        Batches end within a day: an older one is of a job that nobody goes on with.
+        """
         query = sa.select(sa.func.coalesce(sa.func.sum(question_batches.c.input_tokens), 0)).where(
-            question_batches.c.model == model, question_batches.c.state.in_(("intended", "submitted"))
+            question_batches.c.model == model,
+            question_batches.c.state.in_(("intended", "submitted")),
+            question_batches.c.created_at > epoch_now() - _LONGEST_BATCH_SECONDS,
         )
         with self._ledger.reading() as reading:
             return int(reading.execute(query).scalar_one())

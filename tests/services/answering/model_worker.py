@@ -107,7 +107,7 @@ def questions_of(options: Options) -> list[Question]:
     return found
 
 
-def maker_of(options: Options, model: str) -> LanguageModelAnswerer:
+def maker_of(options: Options, model: str, **more: Any) -> LanguageModelAnswerer:
     """The answerer of one model of the testing server; ``cheap`` costs a tenth."""
     share = 0.1 if model == "cheap" else 1.0
     settings = ChatModelSettings(
@@ -120,6 +120,7 @@ def maker_of(options: Options, model: str) -> LanguageModelAnswerer:
         requests_per_minute=options.requests_per_minute,
         tokens_per_minute=options.tokens_per_minute,
         price=PriceSettings(input_usd_per_million=0.15 * share, output_usd_per_million=0.6 * share),
+        **more,
     )
     parts = PromptParts(load_prompt("answer_with_quotes"), load_prompt("repair"), key=b"k" * 32)
     return LanguageModelAnswerer(

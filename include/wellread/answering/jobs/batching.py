@@ -11,21 +11,27 @@ Airflow task defers.
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from wellread.answering.jobs.plans import PlannedRow
 from wellread.answering.jobs.rows import NO_BILL
 from wellread.answering.jobs.steps import RESPONSES, JobRun, Step
-from wellread.errors import SystemicError, TransientError
+from wellread.errors import SystemicError, TransientError, WellreadError
 from wellread.models.chat.protocol import BatchItem, BatchProgress, ChatBatches
 from wellread.questions import BatchRecord, BatchRecordState, JobRow, Reservation, StoredResponse
 
 _logger = logging.getLogger("wellread.answering")
 _COLLECTED_TOGETHER = 64
 _BYTES_AROUND_A_REQUEST = 2_000
-"""Of a line in a batch file, beside the messages: ids, parameters, schema, escapes."""
+"""Of a line in a batch file, beside messages and schema: ids and parameters."""
+_RENEWAL_SECONDS = 5.0
+OPEN_STATES = frozenset({"intended", "submitted"})
+"""Of batches that something may still come of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,38 @@ class _Wave:
     input_tokens: int
 
 
+@dataclass(slots=True)
+class _Queue:
+    """What the provider lets wait at once, in input tokens."""
+
+    bound: int | None
+    """``None``: not known."""
+    enqueued: int
+    is_short: bool = False
+    """Whether something found no room that will find some later."""
+
+    def never_takes(self, tokens: int) -> bool:
+        return self.bound is not None and tokens > self.bound
+
+    def takes(self, tokens: int) -> bool:
+        self.is_short = self.bound is not None and self.enqueued + tokens > self.bound
+        if not self.is_short:
+            self.enqueued += tokens
+        return not self.is_short
+
+
 class BatchSender:
     """Brings rows of one job through provider batches. Used by one thread."""
 
     def __init__(
-        self, run: JobRun, *, poll_seconds: float, on_finished: Callable[[int], None] = lambda _count: None
+        self,
+        run: JobRun,
+        *,
+        poll_seconds: float,
+        on_finished: Callable[[int], None] = lambda _count: None,
+        submits: bool = True,
     ) -> None:
+        """``submits=False``: only collect what was submitted before."""
         batches = run.builder.maker.batches
         if batches is None:
             raise SystemicError(
@@ -51,23 +83,43 @@ class BatchSender:
         self._batches: ChatBatches = batches
         self._poll_seconds = poll_seconds
         self._on_finished = on_finished
+        self._submits = submits
 
     def advance(self) -> float | None:
         """Submit, poll and collect what can be now. Seconds until the next call, ``None``: nothing is open."""
-        run = self._run
-        for record in self._open_batches():
-            if record.state == "intended":
-                self._take_over(record)
-            else:
-                self._poll(record)
-        self._submit_waves()
-        self._flush()
-        run.ledger.renew_job(run.job_id, token=run.token)
-        return self._poll_seconds if self._open_batches() else None
+        with self._kept_alive():
+            for record in self._open_batches():
+                if record.state == "intended":
+                    self._take_over(record)
+                else:
+                    self._poll(record)
+            is_waiting = self._submits and self._submit_waves()
+            self._flush()
+        return self._poll_seconds if is_waiting or self._open_batches() else None
+
+    @contextmanager
+    def _kept_alive(self) -> Iterator[None]:
+        """Uploads and downloads take minutes: without a lease another worker would submit the same again."""
+        is_over = threading.Event()
+
+        def renew() -> None:
+            while not is_over.wait(_RENEWAL_SECONDS):
+                try:
+                    self._run.ledger.renew_job(self._run.job_id, token=self._run.token)
+                except WellreadError as error:  # a lost lease is found again by the next write
+                    _logger.warning("The lease was not renewed: %s", error)
+
+        thread = threading.Thread(target=renew, name="wellread-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
     def _open_batches(self) -> list[BatchRecord]:
         records = self._run.ledger.read_batches(self._run.job_id)
-        return [record for record in records if record.state in {"intended", "submitted"}]
+        return [record for record in records if record.state in OPEN_STATES]
 
     def _rows_of(self, batch_key: str) -> list[tuple[PlannedRow, JobRow]]:
         states = self._run.ledger.read_rows(self._run.job_id)
@@ -78,45 +130,45 @@ class BatchSender:
     def _take_over(self, record: BatchRecord) -> None:
         """A batch that was written down by somebody who died before its submission was."""
         found = self._batches.find(record.batch_key)
-        rows = self._rows_of(record.batch_key)
         if found is not None:
             self._note(record.batch_key, found)
-        elif self._batches.can_find:
-            self._submit(record.batch_key, [self._planned_step(row) for row, _ in rows])
-        else:  # perhaps it is there, and nobody can know: it is asked again, and said so
-            self._give_up(record.batch_key, [state for _, state in rows], maybe_billed=True)
-
-    def _submit_waves(self) -> None:
-        """As many batches as the limit of enqueued tokens leaves room for."""
-        records = list(self._run.ledger.read_batches(self._run.job_id))
-        room = self._room(records)
-        if room is not None and room <= 0:
             return
-        for number, wave in enumerate(self._waves(self._fresh_steps(), room), start=len(records) + 1):
-            batch_key = f"{self._run.job_id[:32]}-{number}"
+        steps = [self._planned_step(row) for row, _ in self._rows_of(record.batch_key)]
+        withdrawn = self._run.withdrawn()
+        is_sendable = not any(withdrawn.has(passage) for step in steps for passage in step.request.passages)
+        if self._batches.can_find and self._submits and is_sendable:
+            self._submit(record.batch_key, steps)
+        else:  # where nobody can know whether it is there, it is asked again, and said so
+            self._give_up(record.batch_key, {step.name: not self._batches.can_find for step in steps})
+
+    def _submit_waves(self) -> bool:
+        """As many batches as money and the queue leave room for; whether rows wait for room in the queue."""
+        run = self._run
+        bound = self._bound(run.ledger.read_batches(run.job_id))
+        queue = _Queue(bound, 0 if bound is None else run.ledger.enqueued_tokens(self._model))
+        states = run.ledger.read_rows(run.job_id)
+        for wave in self._waves(states, queue):
+            batch_key = f"{run.job_id[:32]}-{len(run.ledger.read_batches(run.job_id)) + 1}"
             record = BatchRecord(batch_key, "intended", None, wave.input_tokens, self._model)
-            limits = self._run.limits()
+            limits = run.limits()
             held = [Reservation(step.name, self._worst_cost(step) if limits else 0) for step in wave.steps]
-            short = self._run.ledger.intend_batch(
-                self._run.job_id, token=self._run.token, batch=record, rows=held, budget=limits
-            )
-            for step in wave.steps:
-                if step.name in short:
-                    self._short_of_money(step, short[step.name])
+            short = run.ledger.intend_batch(run.job_id, token=run.token, batch=record, rows=held, budget=limits)
             granted = [step for step in wave.steps if step.name not in short]
             if granted:
                 self._submit(batch_key, granted)
-
-    def _short_of_money(self, step: Step, scope: str) -> None:
-        budget = self._run.budget
-        assert budget is not None
-        if budget.settings.on_budget == "stop" or scope.startswith("run:"):
-            problem = budget.exhausted(scope).as_dict()
-            self._run.finish(step.row, self._run.builder.failed(step.row, "budget", problem))
+            if short:  # they go with a later batch, of the money that this one gives back, or directly
+                break
+        return queue.is_short
 
     def _submit(self, batch_key: str, steps: Sequence[Step]) -> None:
         requests = [(custom_id(step.row, self._run), step.maker.batch_request(step.request)) for step in steps]
-        provider_id = self._batches.submit(requests, submission_key=batch_key)
+        try:
+            provider_id = self._batches.submit(requests, submission_key=batch_key)
+        except TransientError:
+            raise  # it may be there: whoever goes on with the job looks it up
+        except WellreadError:
+            self._give_up(batch_key, {step.name: False for step in steps}, was_sent=False)
+            raise
         self._run.sent_count += len(steps)
         self._note(batch_key, provider_id)
 
@@ -124,46 +176,45 @@ class BatchSender:
         run = self._run
         run.ledger.note_submission(run.job_id, token=run.token, batch_key=batch_key, provider_id=provider_id)
 
-    def _fresh_steps(self) -> Iterator[Step]:
-        """Steps of rows that nothing was sent for. Rows with withdrawn evidence are asked directly in the end."""
+    def _fresh_steps(self, states: Sequence[JobRow]) -> Iterator[Step]:
+        """Steps of rows that nothing was sent for. Rows with withdrawn evidence are asked directly in the end.
+
+        Equal requests are sent once: the others wait for that answer.
+        """
         run = self._run
-        for state in run.ledger.read_rows(run.job_id):
-            if state.state != "planned" or state.attempts_count:
+        seen = {state.request_key for state in states if state.state in {"reserved", "sent"}}
+        for state in states:
+            if state.state != "planned" or state.attempts_count or state.request_key in seen:
                 continue
             step = run.begin(run.builder.plan.rows[state.position], state)
             if step is not None and step.key == state.request_key and step.maker is run.builder.maker:
+                seen.add(step.key)
                 yield step
 
-    def _waves(self, steps: Iterator[Step], room: int | None) -> Iterator[_Wave]:
-        """Steps in batches that each keep the limits; equal requests only once."""
+    def _waves(self, states: Sequence[JobRow], queue: _Queue) -> Iterator[_Wave]:
+        """Steps in batches that each keep the limits."""
         limits = self._batches.limits
         wave: list[Step] = []
-        seen: set[str] = set()
         tokens = size = 0
-        for step in steps:
-            more = step.maker.bound(step.request).input_tokens
-            if step.key in seen or (room is not None and more > room):
-                continue
-            length = _BYTES_AROUND_A_REQUEST + sum(len(one["content"].encode()) for one in step.request.messages)
-            full = len(wave) >= limits.requests_per_batch or size + length > limits.bytes_per_batch
-            if wave and full:
+        for step in self._fresh_steps(states):
+            more, length = step.maker.bound(step.request).input_tokens, line_bytes(step)
+            if length is None or queue.never_takes(more):
+                continue  # asked directly in the end
+            if wave and (len(wave) >= limits.requests_per_batch or size + length > limits.bytes_per_batch):
                 yield _Wave(tuple(wave), tokens)
-                room = None if room is None else room - tokens
                 wave, tokens, size = [], 0, 0
-            if room is not None and tokens + more > room:
+            if not queue.takes(more):
                 break
             wave.append(step)
-            seen.add(step.key)
             tokens, size = tokens + more, size + length
         if wave:
             yield _Wave(tuple(wave), tokens)
 
-    def _room(self, records: Sequence[BatchRecord]) -> int | None:
-        """Input tokens that may still be enqueued; half of what was refused before, where no limit is known."""
+    def _bound(self, records: Sequence[BatchRecord]) -> int | None:
+        """Input tokens that may be enqueued; half of what was refused before, where no limit is known."""
         known = self._batches.limits.enqueued_tokens
         refused = [record.input_tokens // 2 for record in records if record.state == "rejected"]
-        bounds = [bound for bound in (known, *refused) if bound is not None]
-        return min(bounds) - self._run.ledger.enqueued_tokens(self._model) if bounds else None
+        return min((bound for bound in (known, *refused) if bound is not None), default=None)
 
     @property
     def _model(self) -> str:
@@ -184,7 +235,7 @@ class BatchSender:
         if progress.state == "rejected":
             self._rejected(record, progress)
         elif progress.state == "ended":
-            self._collect_batch(record, progress)
+            self._collect_batch(record)
 
     def _rejected(self, record: BatchRecord, progress: BatchProgress) -> None:
         _logger.warning("The batch %s was rejected: %s", record.batch_key, progress.problem)
@@ -194,20 +245,36 @@ class BatchSender:
         state: BatchRecordState = "rejected" if progress.is_over_limit else "collected"
         run.ledger.close_batch(run.job_id, token=run.token, batch_key=record.batch_key, state=state)
 
-    def _collect_batch(self, record: BatchRecord, progress: BatchProgress) -> None:
-        assert record.provider_id is not None
+    def _collect_batch(self, record: BatchRecord) -> None:
         run = self._run
         rows = {custom_id(row, run): (row, state) for row, state in self._rows_of(record.batch_key)}
         found: dict[str, tuple[Step, StoredResponse, bytes]] = {}
-        for item in self._batches.results(record.provider_id):
-            if item.custom_id not in rows or item.body is None or item.custom_id in found:
+        failed: set[str] = set()
+        broken: list[TransientError] = []
+        for item in self._items(record, broken):
+            if item.custom_id not in rows or item.custom_id in found:
+                continue
+            if item.body is None:
+                failed.add(item.custom_id)
                 continue
             found[item.custom_id] = self._received(rows[item.custom_id][0], item)
             if len(found) >= _COLLECTED_TOGETHER:
                 self._take_in(found, rows)
         self._take_in(found, rows)
-        missing = [state for row, state in rows.values()]
-        self._give_up(record.batch_key, missing, maybe_billed=progress.problem is None)
+        if broken:
+            _logger.warning("The results of the batch %s broke off: %s", record.batch_key, broken[0])
+            return
+        # A row that the results say nothing of may have been computed, and billed.
+        missing = {state.question_id: name not in failed for name, (_, state) in rows.items()}
+        self._give_up(record.batch_key, missing)
+
+    def _items(self, record: BatchRecord, broken: list[TransientError]) -> Iterator[BatchItem]:
+        """Results as far as they can be read now."""
+        assert record.provider_id is not None
+        try:
+            yield from self._batches.results(record.provider_id)
+        except TransientError as error:
+            broken.append(error)
 
     def _received(self, row: PlannedRow, item: BatchItem) -> tuple[Step, StoredResponse, bytes]:
         assert item.body is not None
@@ -230,12 +297,11 @@ class BatchSender:
         found.clear()
         self._flush()
 
-    def _give_up(self, batch_key: str, states: Sequence[JobRow], *, maybe_billed: bool) -> None:
-        """The batch has nothing more to give: rows without an answer are free again."""
+    def _give_up(self, batch_key: str, rows: Mapping[str, bool], *, was_sent: bool = True) -> None:
+        """The batch has nothing more to give: rows without an answer, by id, are free; ``True``: perhaps billed."""
         run = self._run
-        waiting = {state.question_id: maybe_billed for state in states if state.state in {"reserved", "sent"}}
-        if waiting:
-            run.ledger.return_rows(run.job_id, token=run.token, rows=waiting)
+        if rows:
+            run.ledger.return_rows(run.job_id, token=run.token, rows=rows, was_sent=was_sent)
         run.ledger.close_batch(run.job_id, token=run.token, batch_key=batch_key, state="collected")
 
     def _planned_step(self, row: PlannedRow) -> Step:
@@ -246,6 +312,19 @@ class BatchSender:
         count = self._run.flush()
         if count:
             self._on_finished(count)
+
+
+def line_bytes(step: Step) -> int | None:
+    """At most so many bytes is the line of a request in a batch file; ``None``: its text is no Unicode."""
+    request = step.maker.batch_request(step.request)
+    texts = [message.content for message in request.messages]
+    texts += [text for document in request.documents for text in (document.title, document.text)]
+    schema = json.dumps(request.schema.schema) if request.schema is not None else ""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return None
+    return _BYTES_AROUND_A_REQUEST + len(schema) + sum(len(json.dumps(text)) for text in texts)
 
 
 def custom_id(row: PlannedRow, run: JobRun) -> str:

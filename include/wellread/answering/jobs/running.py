@@ -7,12 +7,13 @@ where it stopped. ``finish_job`` hands out one row for each question, in order, 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wellread.answering.jobs.batching import BatchSender
+from wellread.answering.jobs.batching import OPEN_STATES, BatchSender
 from wellread.answering.jobs.planning import job_id_of, load_plan
 from wellread.answering.jobs.reporting import JobReport, report_of
 from wellread.answering.jobs.rows import (
@@ -29,9 +30,11 @@ from wellread.answering.protocol import AnswerMaker, JobLedger
 from wellread.answering.settings import AnsweringSettings
 from wellread.artifacts.protocol import ArtifactStore
 from wellread.coordination.protocol import RateLimiter, ResponseCache
-from wellread.errors import SettingsError, SystemicError
+from wellread.errors import SettingsError, SystemicError, WellreadError
 from wellread.questions import AnswerRow
 from wellread.retries import RetrySettings
+
+_logger = logging.getLogger("wellread.answering")
 
 Progress = Callable[[int, int], None]
 """Called with (rows that are final, rows of the job) as a job goes on."""
@@ -139,7 +142,15 @@ def advance_job(
     try:
         return _work(run, resources.retry, settings, sending, on_progress)
     finally:
-        ledger.release_job(job_id, token=token)
+        _release(run)
+
+
+def _release(run: JobRun) -> None:
+    """Give the job back. A ledger that cannot be reached hides no other error: the lease runs out by itself."""
+    try:
+        run.ledger.release_job(run.job_id, token=run.token)
+    except WellreadError as error:
+        _logger.warning("The lease of the question job %s was not given back: %s", run.job_id, error)
 
 
 def _work(
@@ -148,7 +159,8 @@ def _work(
     states = run.ledger.read_rows(run.job_id)
     waiting = [state for state in states if state.state != "final"]
     resumed_count = done = len(states) - len(waiting)
-    run.look_up([state.request_key for state in waiting if run.reuse or state.attempts_count])
+    asked = {state.request_key for state in states if state.attempts_count}
+    run.look_up([state.request_key for state in waiting if run.reuse or state.request_key in asked])
     on_progress(done, len(states))
 
     def advance(count: int) -> None:
@@ -156,8 +168,11 @@ def _work(
         done += count
         on_progress(done, len(states))
 
-    if sending == "batch" or run.ledger.read_batches(run.job_id):
-        pause = BatchSender(run, poll_seconds=settings.batch_poll_seconds, on_finished=advance).advance()
+    is_open = any(batch.state in OPEN_STATES for batch in run.ledger.read_batches(run.job_id))
+    if sending == "batch" or is_open:
+        pause = BatchSender(
+            run, poll_seconds=settings.batch_poll_seconds, on_finished=advance, submits=sending == "batch"
+        ).advance()
         if pause is not None:
             return JobPending(run.job_id, pause, done, len(states))
         waiting = [state for state in run.ledger.read_rows(run.job_id) if state.state != "final"]
