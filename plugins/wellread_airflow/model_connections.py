@@ -73,7 +73,9 @@ def rerank_overrides(rerank: RerankSettings, find: Find, *, rerank_conn_id: str 
 
 def _joined(settings: ChatSettings | RerankSettings, fields: Mapping[str, Any]) -> dict[str, Any]:
     """What a connection says on top of the settings, as far as these speak of the same model."""
-    is_same = fields["provider"] == settings.provider and fields.get("model", settings.model) == settings.model
+    is_same = (
+        settings.provider in {None, fields["provider"]} and fields.get("model", settings.model) == settings.model
+    )
     around = {"retry", "fallbacks", "degraded"}
     kept = settings.model_dump(exclude=_REACH) if is_same else settings.model_dump(include=around)
     return {**kept, **fields}

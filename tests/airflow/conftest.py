@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from wellread.workspace import Workspace
 from wellread_airflow.demo.dag_runs import DagFolder, DagRunResult
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parent))  # for what several test modules of this folder share
 CONSUMER = """
 from airflow.sdk import DAG
 from airflow.providers.standard.operators.empty import EmptyOperator

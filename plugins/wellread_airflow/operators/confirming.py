@@ -52,13 +52,12 @@ class ConfirmPriceOperator(ApprovalOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on, or skip the rest and drop the plan: a later run retrieves anew."""
+        if event.get("chosen_options") != [self.APPROVE]:
+            self._drop()  # before the skip, which ends the task by an exception
         try:
             answer = super().execute_complete(context, event)
         except HITLTimeoutError as error:
-            self._drop()
             raise AirflowFailException("Nobody answered in time: nothing was spent.") from error
-        if self.REJECT in answer["chosen_options"]:
-            self._drop()
         by = answer["responded_by_user"]
         return {"chosen": answer["chosen_options"][0], "by": None if by is None else str(by["name"])[:200]}
 
