@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -116,9 +118,12 @@ def ask(workspace: Workspace, question: str, *, collection: str | None = None, o
     if not workspace.language_models.is_configured:
         return answerer.ask(question)
     jobs, artifacts = workspace.question_jobs, workspace.artifacts
-    plan_reference = answerer.plan([Question(id="question", text=question)], artifacts=artifacts)
+    # A job of its own for each call: two callers who ask the same at once must not take each other's lease.
+    asked = Question(id=f"question-{uuid.uuid4().hex}", text=question)
+    plan_reference = answerer.plan([asked], artifacts=artifacts)
     answerer.execute(plan_reference, ledger=jobs, artifacts=artifacts, owner=owner)
-    return answerer.finish(plan_reference, ledger=jobs, artifacts=artifacts)[0]
+    row = answerer.finish(plan_reference, ledger=jobs, artifacts=artifacts)[0]
+    return dataclasses.replace(row, id="question")
 
 
 def plan_questions(

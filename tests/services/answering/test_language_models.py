@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,19 @@ def test_a_question_that_nothing_answers_gets_no_answer(
     with opened(deployment, chat=chat(provider)) as workspace:
         row = ask(workspace, "Which enzyme fixes carbon dioxide in photosynthesis?")
     assert (row.status, row.abstain_reason, row.answer) == ("abstained", "model_says_not_found", None)
+
+
+def test_the_same_question_at_once_is_answered_to_both_and_later_for_nothing(
+    deployment: dict[str, Any], folder: Path, provider: ProviderServer
+) -> None:
+    provider.behave(latency_seconds=0.5)
+    with opened(deployment, chat=chat(provider)) as workspace, ThreadPoolExecutor(2) as pool:
+        workspace.question_jobs  # noqa: B018 - built before threads need it
+        answers = [pool.submit(ask, workspace, QUESTIONS[0].text) for _ in range(2)]
+        assert [answer.result().status for answer in answers] == ["answered"] * 2
+        billed = provider.meter().billed_count
+        assert ask(workspace, QUESTIONS[0].text).origin == "ledger"
+        assert provider.meter().billed_count == billed
 
 
 def test_asked_again_nothing_is_paid_again_and_an_edit_pays_for_what_it_changes(
