@@ -98,7 +98,7 @@ class Answerer:
             plan,
             maker=self.maker,
             threshold_ratio=self.threshold_ratio,
-            known=ledger.find_responses(tenant=self.tenant, request_keys=keys),
+            known=ledger.find_responses(tenant=self.tenant, request_keys=keys) if self.reuse else {},
             mean_output_tokens=mean_output_tokens,
             price_source=self.price_source,
             is_batch=sending == "batch",

@@ -200,3 +200,12 @@ def test_no_line_is_longer_than_it_was_taken_for(job: Job) -> None:
     found = line_bytes(step)
     assert found is not None
     assert len(line) + 200 <= found <= 1.2 * len(line) + 4_000
+
+
+def test_answers_that_are_not_to_be_used_again_are_priced(job: Job) -> None:
+    job = job.ask([1, 2])
+    job.advance("direct")
+    given = {"ledger": job.ledger, "artifacts": job.artifacts}
+    assert job.answerer.estimate(job.plan, **given).paid_count == 0  # type: ignore[arg-type]  # one kind each
+    fresh = dataclasses.replace(job.answerer, reuse=False)
+    assert fresh.estimate(job.plan, **given).paid_count == 2  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -317,3 +318,23 @@ def test_half_a_character_in_an_answer_is_kept(job: Job) -> None:
     job.ask(loans(1))
     assert job.run().statuses == {"answered": 1}
     assert "\ud83d" in (job.rows()[0].answer or "")
+
+
+def test_refusals_without_a_wish_wait_longer_and_longer(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    caps: list[float] = []
+
+    def draw(least: float, most: float) -> float:
+        caps.append(most)
+        return least
+
+    monkeypatch.setattr(random, "uniform", draw)
+
+    def respond(request: AnswerRequest) -> bytes:
+        if len(job.maker.calls) < 5:
+            raise RateLimitedError("answer", found="HTTP 429", remedy="Wait.")
+        return job.answer(request)
+
+    job.maker.on_respond = respond
+    job.ask(loans(1))
+    job.run()
+    assert caps == [0.01, 0.02, 0.04, 0.08]
