@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from wellread.errors import LeaseHeldError, SystemicError
 from wellread.ledger.budgets import Budget, Budgets
@@ -96,6 +97,8 @@ def test_a_new_claim_takes_back_what_was_in_flight_and_fences_the_old_one(jobs: 
     ):
         with pytest.raises(LeaseHeldError):
             write()
+    assert states(jobs) == ["planned"] * 3
+    assert set(jobs.find_responses(tenant="t", request_keys=["k1"])) == {"k1"}  # too late, but paid for
     jobs.release_job("job", token=old)
     with pytest.raises(LeaseHeldError):
         jobs.claim_job("job", owner="other", lease_seconds=30.0)
@@ -147,6 +150,16 @@ def test_a_batch_is_written_down_before_it_is_submitted_and_outlives_its_worker(
         ("planned", None, 0),
         ("planned", None, 0),
     ]
+    assert jobs.enqueued_tokens("m") == 0
+
+
+def test_a_batch_that_must_have_ended_long_ago_holds_no_tokens(jobs: QuestionJobs, ledger: Ledger) -> None:
+    token = jobs.claim_job("job", owner="me", lease_seconds=30.0)
+    record = BatchRecord("job-1", "intended", None, 500, "m")
+    jobs.intend_batch("job", token=token, batch=record, rows=[Reservation("q1")], budget={})
+    assert jobs.enqueued_tokens("m") == 500
+    with ledger.transaction() as tx:
+        tx.execute(sa.text("update question_batches set created_at = created_at - 2 * 86400"))
     assert jobs.enqueued_tokens("m") == 0
 
 
