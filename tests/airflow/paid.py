@@ -107,5 +107,9 @@ def context_of(run_id: str = "manual__1", task_id: str = "run") -> Any:
     from types import SimpleNamespace
 
     pushed: dict[str, Any] = {}
-    ti = SimpleNamespace(map_index=-1, task_id=task_id, pushed=pushed, xcom_push=pushed.__setitem__)
+
+    def push(*, key: str, value: Any) -> None:
+        pushed[key] = value
+
+    ti = SimpleNamespace(map_index=-1, task_id=task_id, pushed=pushed, xcom_push=push)
     return {"dag_run": SimpleNamespace(dag_id="paid", run_id=run_id, start_date=None), "ti": ti}

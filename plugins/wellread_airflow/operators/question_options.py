@@ -75,7 +75,7 @@ class QuestionJobOperator(ModelOperator):
         from wellread.answering.jobs.running import JobPending
         from wellread.workspace.questions import advance_plan
 
-        owner, told = task_name(context, self.task_id), tenths(self.log.info, "questions are answered")
+        owner, told = self.job_owner(context), tenths(self.log.info, "questions are answered")
         self._is_asking = True
         try:
             while True:
@@ -94,6 +94,10 @@ class QuestionJobOperator(ModelOperator):
             raise
         finally:
             self._is_asking = False
+
+    def job_owner(self, context: Context) -> str:
+        """Whose the job is while it is worked on: the same for every attempt, which takes it up again at once."""
+        return task_name(context, self.task_id)
 
     def wait_for_batch(self, pending: JobPending, job: PlannedJob) -> None:
         """Leave the worker until a batch has news; returns where the worker is to be kept."""
