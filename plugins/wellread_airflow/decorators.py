@@ -37,12 +37,11 @@ class _ReturnsQuestions(DecoratedOperator):
         op_kwargs: Mapping[str, Any] | None = None,
         **rest: Any,
     ) -> None:
-        upstream = {"questions": [], "multiple_outputs": rest.pop("multiple_outputs", None) is not False}
         super().__init__(
             python_callable=python_callable,
             op_args=op_args,
             op_kwargs=op_kwargs,
-            kwargs_to_upstream=upstream,
+            kwargs_to_upstream={"questions": []},
             **rest,
         )
 
@@ -99,13 +98,17 @@ class RetrieveDecoratedOperator(_ReturnsQuestions, RetrievePassagesOperator):
 
 def wellread_answer_task(python_callable: Callable[..., Any] | None = None, **options: Any) -> TaskDecorator:
     """Answer the questions that the function returns; ``options`` are those of ``AnswerQuestionsOperator``."""
-    return task_decorator_factory(
-        python_callable=python_callable, decorated_operator_class=AnswerDecoratedOperator, **options
-    )
+    return _twin(python_callable, AnswerDecoratedOperator, options)
 
 
 def wellread_retrieve_task(python_callable: Callable[..., Any] | None = None, **options: Any) -> TaskDecorator:
     """Retrieve for the questions that the function returns; ``options``: those of ``RetrievePassagesOperator``."""
-    return task_decorator_factory(
-        python_callable=python_callable, decorated_operator_class=RetrieveDecoratedOperator, **options
-    )
+    return _twin(python_callable, RetrieveDecoratedOperator, options)
+
+
+def _twin(
+    python_callable: Callable[..., Any] | None, operator: type[_ReturnsQuestions], options: dict[str, Any]
+) -> TaskDecorator:
+    """Each value of the result is an XCom of its own, as with the operators, unless the options say otherwise."""
+    options.setdefault("multiple_outputs", True)
+    return task_decorator_factory(python_callable=python_callable, decorated_operator_class=operator, **options)
