@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +18,6 @@ import pytest
 from wellread.testing.provider_server import ProviderServer, provider_process
 
 WORKER = Path(__file__).with_name("model_worker.py")
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -24,15 +27,40 @@ def provider() -> Iterator[ProviderServer]:
         yield server
 
 
-@pytest.fixture
-def start(tmp_path: Path, provider: ProviderServer) -> Start:
-    """Starts a worker with options; they are joined by the test's folder and server."""
+@dataclass(frozen=True)
+class Workers:
+    """Starts workers with options; they are joined by the test's folder and server."""
 
-    def start(action: str, **options: Any) -> subprocess.Popen[str]:
-        given = {"action": action, "folder": str(tmp_path), "url": provider.openai_url, **options}
+    folder: Path
+    url: str
+
+    def __call__(self, action: str, **options: Any) -> subprocess.Popen[str]:
+        """One in a process of its own."""
+        given = {"action": action, "folder": str(self.folder), "url": self.url, **options}
         return subprocess.Popen([sys.executable, str(WORKER), json.dumps(given)], stdout=subprocess.PIPE, text=True)
 
-    return start
+    def plan(self, **options: Any) -> str:
+        """A plan made in this process: the same bytes as any other would make."""
+        worker = _module()
+        given = worker.Options(action="plan", folder=self.folder, url=options.pop("url", self.url), **options)
+        return str(worker.plan(given))
+
+
+@lru_cache
+def _module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("model_worker", WORKER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["model_worker"] = module  # dataclasses and pydantic look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def start(tmp_path: Path, provider: ProviderServer) -> Workers:
+    """Starts workers."""
+    return Workers(tmp_path, provider.openai_url)
 
 
 @pytest.fixture

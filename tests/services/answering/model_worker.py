@@ -128,16 +128,19 @@ def maker_of(options: Options, model: str, **more: Any) -> LanguageModelAnswerer
     )
 
 
-def limiter_of(options: Options, ledger: Ledger) -> RateLimiter | None:
+def limiter_of(options: Options, ledger: Ledger | None) -> RateLimiter | None:
     """The limiter that the options name; anything else is the address of a Redis."""
     if options.limiter == "none":
         return None
     if options.limiter == "memory":
         return MemoryRateLimiter()
-    return LedgerRateLimiter(ledger) if options.limiter == "ledger" else RedisRateLimiter(options.limiter)
+    if options.limiter == "ledger":
+        assert ledger is not None
+        return LedgerRateLimiter(ledger)
+    return RedisRateLimiter(options.limiter)
 
 
-def answerer_of(options: Options, ledger: Ledger) -> Answerer:
+def answerer_of(options: Options, ledger: Ledger | None) -> Answerer:
     """Everything together, without an index."""
     budget = BudgetSettings(run_usd=options.run_usd, day_usd=options.day_usd, on_budget=options.on_budget)
     return Answerer(
@@ -152,15 +155,18 @@ def answerer_of(options: Options, ledger: Ledger) -> Answerer:
     )
 
 
+def plan(options: Options) -> str:
+    """The reference of the frozen plan; no ledger is asked."""
+    answerer = answerer_of(options.model_copy(update={"limiter": "none"}), None)
+    return answerer.plan(questions_of(options), artifacts=FolderArtifacts(options.folder / "artifacts"))
+
+
 def main(options: Options) -> None:
-    """Plan, or execute and finish."""
+    """Execute a plan and finish it."""
     artifacts = FolderArtifacts(options.folder / "artifacts")
     ledger = Ledger.open(options.ledger_url or f"sqlite:///{options.folder / 'ledger.db'}")
     jobs = QuestionJobs(ledger)
     answerer = answerer_of(options, ledger)
-    if options.action == "plan":
-        print(json.dumps({"plan": answerer.plan(questions_of(options), artifacts=artifacts)}))
-        return
     report = answerer.execute(
         options.plan, ledger=jobs, artifacts=artifacts, owner="worker", sending=options.sending
     )

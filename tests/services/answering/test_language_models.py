@@ -21,13 +21,13 @@ from wellread.workspace.questions import answer_questions, ask, plan_questions
 pytestmark = pytest.mark.weaviate
 
 DOCUMENTS = {
-    "loans.md": "# Loans\n\nMembers may borrow twelve books at once. A loan lasts 28 days and can be renewed twice.\n",
+    "loans.md": "# Loans\n\nMembers may borrow twelve books at once. A loan lasts 28 days and is renewed once.\n",
     "hours.md": "# Hours\n\nThe reading room opens at nine o'clock on weekdays and closes at six in the evening.\n",
     "roof.md": "# The roof\n\nThe roof of the east wing was mended in 1987. Its tiles came from Wales.\n",
     "staff.md": "# Staff\n\nMrs Okafor leads the bindery; write to okafor@library.example about torn books.\n",
 }
 QUESTIONS = [
-    Question("loans", "How many days is a loan, and can it be renewed?"),
+    Question("loans", "How many days lasts a loan, and is it renewed?"),
     Question("hours", "When does the reading room open on weekdays?"),
     Question("roof", "When was the roof of the east wing mended?"),
 ]

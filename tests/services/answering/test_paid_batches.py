@@ -12,7 +12,7 @@ import pytest
 
 from wellread.testing.provider_server import BatchFault, BatchFaultKind, ProviderServer, provider_process
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Any
 Output = Callable[["subprocess.Popen[str]"], Any]
 
 
@@ -23,7 +23,7 @@ def execute(start: Start, plan: str, **options: Any) -> subprocess.Popen[str]:
 def test_a_batch_costs_half_and_every_row_is_answered(
     start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
-    plan = output_of(start("plan", question_count=40))["plan"]
+    plan = start.plan(question_count=40)
     output = output_of(execute(start, plan))
     assert output["report"]["statuses"] == {"answered": 40}
     meter = provider.meter()
@@ -38,7 +38,7 @@ def test_killed_at_random_moments_nothing_is_billed_twice(
 ) -> None:
     draw = random.Random(seed)
     provider.behave(batch_seconds=1.5)
-    plan = output_of(start("plan", question_count=300))["plan"]
+    plan = start.plan(question_count=300)
     for _ in range(3):
         worker = execute(start, plan)
         time.sleep(draw.uniform(1.5, 6.0))
@@ -56,7 +56,7 @@ def test_whatever_a_batch_gives_back_every_row_ends(
     kind: BatchFaultKind, start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
     provider.behave(batch_faults=(BatchFault(kind=kind, lines=3),))
-    plan = output_of(start("plan", question_count=20))["plan"]
+    plan = start.plan(question_count=20)
     output = output_of(execute(start, plan))
     assert output["report"]["statuses"] == {"answered": 20}
     for name, _, answer, *_ in output["answers"]:
@@ -66,7 +66,7 @@ def test_whatever_a_batch_gives_back_every_row_ends(
 def test_waves_keep_below_the_limit_of_enqueued_tokens(start: Start, output_of: Output) -> None:
     with provider_process(enqueued_tokens=30_000) as server:
         server.behave(batch_seconds=0.3)
-        plan = output_of(start("plan", url=server.openai_url, question_count=100))["plan"]
+        plan = start.plan(url=server.openai_url, question_count=100)
         output = output_of(execute(start, plan, url=server.openai_url))
         assert output["report"]["statuses"] == {"answered": 100}
         batches = [request for request in server.requests() if request.path.endswith("/batches")]
@@ -78,7 +78,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_asked_directly(
     start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
     provider.behave(batch_faults=(BatchFault(kind="rejected", times=5),))
-    plan = output_of(start("plan", question_count=15))["plan"]
+    plan = start.plan(question_count=15)
     output = output_of(execute(start, plan))
     assert output["report"]["statuses"] == {"answered": 15}
     assert {row.batch_times for row in provider.meter().billed.values()} == {0}

@@ -12,7 +12,7 @@ import pytest
 
 from wellread.testing.provider_server import Fault, FaultRate, ProviderServer
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Any
 Output = Callable[["subprocess.Popen[str]"], Any]
 CONCURRENCY = 8
 
@@ -47,7 +47,7 @@ def check_bills(output: Any, server: ProviderServer, count: int, kills: int) -> 
 def run_and_kill(
     start: Start, output_of: Output, server: ProviderServer, *, count: int, points: list[int], sending: str
 ) -> Any:
-    plan = output_of(start("plan", question_count=count))["plan"]
+    plan = start.plan(question_count=count)
     for point in points:
         kill_at(start("execute", plan=plan, sending=sending, concurrency=CONCURRENCY), server, point)
     return output_of(start("execute", plan=plan, sending=sending, concurrency=CONCURRENCY))
@@ -75,7 +75,7 @@ def test_an_edited_question_is_one_bill_and_an_edited_document_those_that_it_ans
     start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
     for options, billed in (({}, 60), ({"edited_question": 7}, 61), ({"edited_document": 9}, 62), ({}, 62)):
-        plan = output_of(start("plan", question_count=60, **options))["plan"]
+        plan = start.plan(question_count=60, **options)
         output = output_of(start("execute", plan=plan, **options))
         assert output["report"]["statuses"] == {"answered": 60}
         assert provider.meter().billed_count == billed
@@ -89,7 +89,7 @@ def test_what_is_refused_and_broken_is_asked_again_and_nothing_is_lost(
     provider.behave(
         rates=(FaultRate(kind="rate_limited", ratio=0.3), FaultRate(kind="server_error", ratio=0.05)), seed=3
     )
-    plan = output_of(start("plan", question_count=200))["plan"]
+    plan = start.plan(question_count=200)
     output = output_of(start("execute", plan=plan, limiter="memory"))
     check_answers(output, 200)
     assert provider.meter().billed_count == 200
@@ -100,7 +100,7 @@ def test_an_answer_cut_after_billing_is_listed_and_asked_again(
     start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
     provider.behave(Fault(kind="cut_after_billing", skip=5, times=3))
-    plan = output_of(start("plan", question_count=30))["plan"]
+    plan = start.plan(question_count=30)
     output = output_of(start("execute", plan=plan))
     check_answers(output, 30)
     assert len(output["report"]["maybe_billed"]) == 3
@@ -112,7 +112,7 @@ def test_a_reply_that_breaks_the_schema_is_mended_once(
     start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
     provider.behave(Fault(kind="off_schema", skip=2, times=2), Fault(kind="invalid_json", times=1))
-    plan = output_of(start("plan", question_count=20))["plan"]
+    plan = start.plan(question_count=20)
     output = output_of(start("execute", plan=plan, concurrency=1))
     statuses = output["report"]["statuses"]
     assert statuses["answered"] >= 18
@@ -124,7 +124,7 @@ def test_another_model_answers_where_the_first_has_no_quota(
     start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
     provider.behave(Fault(kind="insufficient_quota", match='"tester"', times=1000))
-    plan = output_of(start("plan", question_count=12))["plan"]
+    plan = start.plan(question_count=12)
     output = output_of(start("execute", plan=plan, fallback_model="understudy"))
     check_answers(output, 12)
     assert {answer[4] for answer in output["answers"]} == {"understudy"}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from wellread.testing.provider_server import Admission, FaultRate, RateLimits, provider_process
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Any
 Output = Callable[["subprocess.Popen[str]"], Any]
 WINDOW_SECONDS = 2.0
 
@@ -54,7 +54,7 @@ def test_two_workers_under_refusals_lose_no_row_and_keep_the_rate(
         )
         common = {"url": server.openai_url, "ledger_url": ledger_url, "limiter": limiter}
         common |= {"requests_per_minute": per_second * 60, "question_count": 100}
-        plans = [output_of(start("plan", first_number=first, **common))["plan"] for first in (0, 100)]
+        plans = [start.plan(first_number=first, **common) for first in (0, 100)]
         workers = [start("execute", plan=plan, **common) for plan in plans]
         outputs = [output_of(worker) for worker in workers]
         assert [output["report"]["statuses"] for output in outputs] == [{"answered": 100}] * 2
@@ -69,11 +69,11 @@ def test_eight_workers_never_spend_more_than_the_budget(start: Start, output_of:
     with provider_process() as server:
         server.behave(latency_seconds=0.02)
         common = {"url": server.openai_url, "ledger_url": ledger_url, "concurrency": 4, "question_count": 25}
-        plan = output_of(start("plan", **(common | {"question_count": 20, "first_number": 5000})))["plan"]
+        plan = start.plan(**(common | {"question_count": 20, "first_number": 5000}))
         price = output_of(start("execute", plan=plan, **common))["report"]["cost_usd"] / 20
         server.reset()
         budget = round(price * 200 / 2, 6)
-        plans = [output_of(start("plan", first_number=number * 25, **common))["plan"] for number in range(8)]
+        plans = [start.plan(first_number=number * 25, **common) for number in range(8)]
         workers = [start("execute", plan=plan, day_usd=budget, **common) for plan in plans]
         outputs = [output_of(worker) for worker in workers]
         spent = server.meter().cost_usd
@@ -88,7 +88,7 @@ def test_eight_workers_never_spend_more_than_the_budget(start: Start, output_of:
 def test_a_deferred_job_says_when_to_come_back_and_goes_on(start: Start, output_of: Output) -> None:
     with provider_process() as server:
         common = {"url": server.openai_url, "question_count": 20}
-        plan = output_of(start("plan", **common))["plan"]
+        plan = start.plan(**common)
         worker = start("execute", plan=plan, day_usd=0.0012, on_budget="defer", **common)
         worker.communicate(timeout=300)
         assert worker.returncode != 0
@@ -103,7 +103,7 @@ def test_a_short_budget_is_stretched_by_the_cheaper_model(start: Start, output_o
     """Less than one reservation of the model that answers, enough for all of the cheaper one."""
     with provider_process() as server:
         common = {"url": server.openai_url, "question_count": 10, "concurrency": 1}
-        plan = output_of(start("plan", **common))["plan"]
+        plan = start.plan(**common)
         options = {"run_usd": 0.0004, "on_budget": "degrade", "degraded_model": "cheap"}
         output = output_of(start("execute", plan=plan, **options, **common))
         assert output["report"]["statuses"] == {"answered": 10}
@@ -114,7 +114,7 @@ def test_a_short_budget_is_stretched_by_the_cheaper_model(start: Start, output_o
 def test_rows_without_money_say_so_and_are_asked_when_there_is_some(start: Start, output_of: Output) -> None:
     with provider_process() as server:
         common = {"url": server.openai_url, "question_count": 10}
-        plan = output_of(start("plan", **common))["plan"]
+        plan = start.plan(**common)
         output = output_of(start("execute", plan=plan, run_usd=0.0, **common))
         assert output["report"]["statuses"] == {"budget": 10}
         assert server.meter().billed_count == 0

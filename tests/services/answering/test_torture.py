@@ -16,7 +16,7 @@ from wellread.testing.provider_server import ProviderServer
 
 pytestmark = pytest.mark.torture
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Any
 Output = Callable[["subprocess.Popen[str]"], Any]
 QUESTION_COUNT = 1000
 CONCURRENCY = 8
@@ -43,7 +43,7 @@ def _asked(row: Any) -> int:
 @pytest.mark.parametrize("seed", range(REPETITIONS))
 def test_direct_requests(seed: int, start: Start, output_of: Output, provider: ProviderServer) -> None:
     point = random.Random(seed).randint(1, QUESTION_COUNT - 1) if seed else 900
-    plan = output_of(start("plan", question_count=QUESTION_COUNT))["plan"]
+    plan = start.plan(question_count=QUESTION_COUNT)
     worker = start("execute", plan=plan, concurrency=CONCURRENCY)
     while provider.meter().billed_count < point and worker.poll() is None:
         time.sleep(0.005)
@@ -64,7 +64,7 @@ def test_direct_requests(seed: int, start: Start, output_of: Output, provider: P
 def test_batches(seed: int, start: Start, output_of: Output, provider: ProviderServer) -> None:
     seconds = random.Random(seed).uniform(1.0, 12.0)
     provider.behave(batch_seconds=4.0)
-    plan = output_of(start("plan", question_count=QUESTION_COUNT))["plan"]
+    plan = start.plan(question_count=QUESTION_COUNT)
     worker = start("execute", plan=plan, sending="batch", concurrency=CONCURRENCY)
     time.sleep(seconds)
     worker.kill()
