@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wellread import __version__
-from wellread.cli import answering, checking, evaluating, ingesting, keeping, searching, serving
+from wellread.cli import answering, checking, evaluating, ingesting, keeping, searching, serving, upkeeping
 from wellread.cli.answer_options import AnswerOptions
 from wellread.cli.output import Output
 from wellread.errors import WellreadError
@@ -233,6 +233,20 @@ def approve(
 def vacuum(collection: Collection = None, as_json: Json = False) -> None:
     """Delete what was closed longer than the horizon ago."""
     keeping.run_vacuum(Output(as_json=as_json), collection=collection)
+
+
+@app.command()
+def explain(
+    document: Annotated[str, typer.Argument(help="As its source lists it, or its id.")],
+    source: Annotated[str | None, typer.Option("--source", help="Only of this source.")] = None,
+    ask_source: Annotated[bool, typer.Option(help="Read the source's listing too.")] = True,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a document is, or is not, in the index."""
+    upkeeping.explain(
+        Output(as_json=as_json), document, source=source, ask_source=ask_source, collection=collection
+    )
 
 
 @server.command("start")

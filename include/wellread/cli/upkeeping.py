@@ -1,0 +1,82 @@
+"""``wellread explain | reconcile | rebuild``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from wellread.cli.opening import opened
+from wellread.cli.output import EXIT_NOTHING, Output
+from wellread.upkeep.explaining import Explained
+from wellread.workspace.upkeeping import explain_document
+
+
+def explain(output: Output, document: str, *, source: str | None, ask_source: bool, collection: str | None) -> None:
+    """Why a document is, or is not, in the index."""
+    with opened(output, collection=collection) as workspace:
+        explained = explain_document(workspace, document, source_id=source, ask_source=ask_source)
+    output.result(explained.as_dict())
+    for item in explained.explanations:
+        _print_explanation(output, item.as_dict())
+    if not explained.explanations:
+        _print_unknown(output, explained)
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def _print_unknown(output: Output, explained: Explained) -> None:
+    output.line(
+        f"{explained.name}: no source of {explained.collection} lists it or has ever listed it", style="bold"
+    )
+    for key in explained.similar:
+        output.line(f"  known: {key}")
+    output.line("Names are as the source lists them: the path within the folder, the key within the bucket.")
+
+
+def _print_explanation(output: Output, told: Mapping[str, Any]) -> None:
+    shown = "visible" if told["visible"] else "not visible"
+    output.line(f"{told['source']}/{told['document']}: {shown}", style="bold")
+    output.line(f"  why:   {told['why']}")
+    output.line(f"  to do: {told['to_do']}")
+    for name, value in _facts(told):
+        output.line(f"  {name}: {value}")
+    output.table(
+        ("from", "to", "state", "chunks", "published", "run"),
+        [
+            (
+                item["rev_from"],
+                item["rev_to"] or "open",
+                item["state"],
+                item["chunks"],
+                item["published_at"],
+                item["run_id"],
+            )
+            for item in told["history"]
+        ],
+    )
+    output.table(
+        ("last runs", "state", "revision", "this document"),
+        [
+            (item["started_at"], item["state"], item["revision"], item["change"] or item["problem"])
+            for item in told["runs"]
+        ],
+    )
+
+
+def _facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [("id", str(told["doc_id"])), ("state", told["state"] or "never in the index")]
+    listed = told["listing"]["listed"]
+    if listed is not None:
+        changed = {True: ", changed since", False: ", unchanged", None: ""}[told["listing"]["changed"]]
+        facts.append(("source", f"lists it{changed}" if listed else "does not list it"))
+    elif told["listing"]["problem"]:
+        facts.append(("source", f"could not be asked: {told['listing']['problem']}"))
+    if known := told["known"]:
+        facts.append(("title", known["title"]))
+        facts.append(("changed", f"in revision {known['revision']}, {known['changed_at']}"))
+        facts.append(("readers", ", ".join(known["acl"])))
+    if trouble := told["quarantine"]:
+        facts.append(("quarantine", f"{trouble['stage']}, {trouble['cause']}, {trouble['attempts']} attempts"))
+        facts.append(("found", str(trouble["found"])))
+    return facts

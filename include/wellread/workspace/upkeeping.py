@@ -1,0 +1,76 @@
+"""What upkeep needs from a deployment: sources by their ledger row, and the operations bound to its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wellread.errors import SettingsError, WellreadError
+from wellread.ledger.documents import key_bytes
+from wellread.runs import SourceDeclaration
+from wellread.sources.declarations import declaration_for_folder, declaration_paths, load_declaration
+from wellread.sources.protocol import Source
+from wellread.upkeep.explaining import Explained, Explainer, Listed
+from wellread.workspace.composition import Workspace
+
+
+def explain_document(
+    workspace: Workspace, name: str, *, source_id: str | None = None, ask_source: bool = True
+) -> Explained:
+    """Why the document is, or is not, in the configured collection. ``ask_source``: read its listing too."""
+
+    def look(row: Mapping[str, Any], natural_key: str) -> Listed:
+        return _look(workspace, row, natural_key) if ask_source else Listed(None, problem="not asked")
+
+    explainer = Explainer(workspace.ledger, workspace.artifacts, lambda: workspace.store, look)
+    return explainer.explain(workspace.settings.collection, name, source_id=source_id)
+
+
+def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:
+    """The declaration behind a source of the ledger: its YAML file, else the folder that was ingested by path.
+
+    Raises ``SettingsError`` where neither is there.
+    """
+    folder = workspace.settings.sources_folder or Path("dags/sources")
+    for path in declaration_paths(folder) if folder.is_dir() else ():
+        with suppress(SettingsError):  # a faulty file does not hide the others
+            declaration = load_declaration(path)
+            if declaration.id == row["source_id"]:
+                return replace(declaration, collection=row["collection"])
+    if row["kind"] == "folder":
+        plain = declaration_for_folder(Path(row["location"]), collection=row["collection"], tenant=row["tenant"])
+        return replace(plain, id=row["source_id"])
+    raise SettingsError(
+        f"read the source {row['source_id']!r}",
+        found=f"no declaration in {folder} has this id",
+        remedy="Run the command where its YAML file is, or set WELLREAD_SOURCES_FOLDER.",
+    )
+
+
+def _look(workspace: Workspace, row: Mapping[str, Any], natural_key: str) -> Listed:
+    try:
+        source = workspace.open_source(declaration_of(workspace, row))
+    except WellreadError as error:
+        return Listed(None, problem=error.found)
+    try:
+        return _listed(source, natural_key)
+    except WellreadError as error:
+        return Listed(None, problem=error.found)
+    finally:
+        source.close()
+
+
+def _listed(source: Source, natural_key: str) -> Listed:
+    """Read the listing up to where the key must stand: it comes sorted."""
+    wanted = key_bytes(natural_key)
+    listing = source.list_objects()
+    for item in listing.objects:
+        if item.natural_key == natural_key:
+            return Listed(is_listed=True, version_token=item.version_token)
+        if key_bytes(item.natural_key) > wanted:
+            break
+    problem = "; ".join(listing.problems) or None
+    return Listed(is_listed=None if problem else False, problem=problem)
