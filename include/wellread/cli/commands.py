@@ -249,6 +249,16 @@ def explain(
     )
 
 
+@app.command()
+def reconcile(
+    repair: Annotated[bool, typer.Option(help="Restore what the ledger says.")] = True,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the whole index with the ledger, and repair what differs without embedding anything."""
+    upkeeping.reconcile(Output(as_json=as_json), repair=repair, collection=collection)
+
+
 @server.command("start")
 def server_start(as_json: Json = False) -> None:
     """Start the local Weaviate, or find it running."""

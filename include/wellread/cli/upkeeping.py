@@ -8,8 +8,10 @@ from typing import Any
 import typer
 
 from wellread.cli.opening import opened
-from wellread.cli.output import EXIT_NOTHING, Output
+from wellread.cli.output import EXIT_ERROR, EXIT_NOTHING, EXIT_RETRY, Output
 from wellread.upkeep.explaining import Explained
+from wellread.upkeep.reconciling import Reconciled
+from wellread.upkeep.reconciling import reconcile as reconcile_collection
 from wellread.workspace.upkeeping import explain_document
 
 
@@ -80,3 +82,39 @@ def _facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("quarantine", f"{trouble['stage']}, {trouble['cause']}, {trouble['attempts']} attempts"))
         facts.append(("found", str(trouble["found"])))
     return facts
+
+
+def reconcile(output: Output, *, repair: bool, collection: str | None) -> None:
+    """Compare index and ledger, and repair."""
+    with opened(output, collection=collection) as workspace:
+        done = reconcile_collection(workspace.parts, workspace.settings.collection, repair=repair)
+    output.result(done.as_dict())
+    _print_reconciled(output, done)
+    if done.deferred:
+        raise typer.Exit(EXIT_RETRY)
+    if not done.is_true:
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _print_reconciled(output: Output, done: Reconciled) -> None:
+    total = done.faults.total()
+    counts = done.counts
+    output.line(
+        f"{done.projection.collection}: {counts.chunks} chunks, {counts.versions} versions and {counts.vectors} "
+        f"vectors compared in {done.seconds:.1f} s; {total} differences, {done.repaired} repaired, 0 embeddings",
+        style="bold",
+    )
+    output.table(("difference", "objects"), sorted(done.faults.items()))
+    output.table(
+        ("difference", "kind", "object", "source", "found"),
+        [
+            tuple(item.as_dict()[name] for name in ("fault", "kind", "object_id", "source", "found"))
+            for item in done.examples[:20]
+        ],
+    )
+    if rate := done.as_dict()["seconds_per_million_objects"]:
+        output.line(f"{rate} s per million objects")
+    for source, count in sorted(done.deferred.items()):
+        output.line(f"{source}: {count} objects left for later, a run of the source is at work. Run again.")
+    if total and not done.repair:
+        output.line("Nothing was changed. Run `wellread reconcile` without --no-repair.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wellread.errors import EpochMismatchError, ModelMismatchError
+from wellread.errors import EpochMismatchError, ModelMismatchError, SettingsError
 from wellread.indexing.parts import Parts
 from wellread.ledger import revisions
 from wellread.ledger.revisions import CollectionRow
@@ -32,6 +32,28 @@ def prepare_collection(parts: Parts, collection: str) -> Projection:
     if row.acknowledged_seq == 0 or parts.store.projection_exists(projection):
         parts.store.create_projection(projection)
     else:
+        raise _store_lost(collection, "its physical collections are gone")
+    return projection
+
+
+def known_projection(parts: Parts, collection: str) -> Projection:
+    """The live projection of a collection that exists, proven to stand in the store and to belong to this ledger.
+
+    Nothing is created and no model is asked. Raises ``SettingsError`` for an unknown collection and
+    ``EpochMismatchError`` if ledger or store were restored, replaced or lost.
+    """
+    head = parts.store.read_head(collection)
+    with parts.ledger.reading() as reading:
+        row = revisions.find_collection(reading, collection)
+        if row is None:
+            raise SettingsError(
+                f"use the collection {collection!r}",
+                found="the ledger does not know it",
+                remedy="Ingest a source into it first, or check the name and WELLREAD_HOME.",
+            )
+        projection = revisions.live_projection(reading, collection)
+    _require_same_history(row, projection, head)
+    if not parts.store.projection_exists(projection):
         raise _store_lost(collection, "its physical collections are gone")
     return projection
 
@@ -83,7 +105,8 @@ def _store_lost(collection: str, what: str) -> EpochMismatchError:
     return EpochMismatchError(
         f"use the collection {collection!r}",
         found=f"the store was emptied or restored: {what}",
-        remedy="Restore the store's newest backup, or ingest into a new --collection: cached vectors cost nothing.",
+        remedy=f"Run `wellread rebuild {collection}`: it costs no source read and no embedding. Or restore the "
+        "store's newest backup.",
     )
 
 

@@ -21,7 +21,7 @@ from wellread.indexing.content import (
     version_object,
 )
 from wellread.indexing.parts import Parts
-from wellread.indexing.writing import insert_exactly, missing_from_store
+from wellread.indexing.writing import Fence, insert_exactly, missing_from_store, unfenced
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.objects import ObjectRow
@@ -47,11 +47,13 @@ def restore_objects(
     with parts.ledger.reading() as reading:
         vectors = ledger_vectors.find_vectors(reading, keys)
     model_hash = sha256_json(projection.model.as_dict())
-    by_version: dict[tuple[str, uuid.UUID], list[ObjectRow]] = {}
+    by_version: dict[tuple[str, uuid.UUID, str], list[ObjectRow]] = {}
     for row in rows:
-        by_version.setdefault((row.reference, row.doc_id), []).append(row)
+        assert row.facts is not None
+        # Versions of one text may differ in metadata and declared fields.
+        by_version.setdefault((row.reference, row.doc_id, row.facts["version_hash"]), []).append(row)
     restored: list[ChunkObject | VersionObject] = []
-    for (reference, _), members in by_version.items():
+    for (reference, _, _), members in by_version.items():
         content = get_json(parts.artifacts, ChunkSet, reference)
         restored.extend(_restore(members, content, model_hash, vectors))
     return restored
@@ -67,7 +69,7 @@ def _restore(
         yield (
             _restored_chunk(row, desired, content, facts, vectors)
             if row.kind == "chunks"
-            else _restored_version(row, desired, content, facts)
+            else _restored_version(row, desired, content)
         )
 
 
@@ -97,13 +99,11 @@ def _restored_chunk(
     )
 
 
-def _restored_version(
-    row: ObjectRow, desired: Sequence[DesiredChunk], content: ChunkSet, facts: DocumentFacts
-) -> VersionObject:
+def _restored_version(row: ObjectRow, desired: Sequence[DesiredChunk], content: ChunkSet) -> VersionObject:
     assert row.facts is not None
     return version_object(
         content,
-        facts,
+        facts_from_dict(row.doc_id, row.facts),
         [(item.key, item.chunk) for item in desired],
         version_hash=str(row.facts["version_hash"]),
         rev_from=row.rev_from,
@@ -113,7 +113,9 @@ def _restored_version(
     )
 
 
-def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> Healed:
+def audit_and_heal(
+    parts: Parts, projection: Projection, rows: Sequence[ObjectRow], *, fence: Fence = unfenced
+) -> Healed:
     """Every row's object is in the store and in the vector index, healed by a new copy where it was not.
 
     Raises ``AuditError`` if copies keep getting lost.
@@ -126,7 +128,7 @@ def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRo
         if not lost:
             return Healed(len(rows), repaired)
         repaired += len(lost)
-        waiting = _write_copies(parts, projection, lost)
+        waiting = write_copies(parts, projection, lost, fence=fence)
     still = lost_objects(parts, projection, waiting)
     if still:
         raise AuditError(
@@ -161,7 +163,9 @@ def lost_objects(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]
     return [row for row in rows if row.object_id in lost]
 
 
-def _write_copies(parts: Parts, projection: Projection, lost: Sequence[ObjectRow]) -> list[ObjectRow]:
+def write_copies(
+    parts: Parts, projection: Projection, lost: Sequence[ObjectRow], *, fence: Fence = unfenced
+) -> list[ObjectRow]:
     """Intend the next copies, write them, then delete the lost ones. Readers drop second copies meanwhile."""
     copies = [
         replace(
@@ -177,8 +181,9 @@ def _write_copies(parts: Parts, projection: Projection, lost: Sequence[ObjectRow
     restored = restore_objects(parts, projection, copies)
     chunks = [item for item in restored if isinstance(item, ChunkObject)]
     versions = [item for item in restored if isinstance(item, VersionObject)]
-    insert_exactly(parts, projection, "chunks", chunks)
-    insert_exactly(parts, projection, "versions", versions)
+    insert_exactly(parts, projection, "chunks", chunks, fence=fence)
+    insert_exactly(parts, projection, "versions", versions, fence=fence)
+    fence()
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
         ids = [row.object_id for row in lost if row.kind == kind]

@@ -7,7 +7,7 @@ leaves behind is therefore always named here.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,6 +204,47 @@ def closed_before(
         if len(found) >= limit:
             break
     return found
+
+
+def page_of_rows(
+    tx: Transaction,
+    projection: Projection,
+    kind: str,
+    *,
+    after: uuid.UUID | None,
+    until: uuid.UUID | None,
+    limit: int,
+) -> list[ObjectRow]:
+    """Rows of a kind with ids above ``after`` and up to ``until``, in the order of ids, at most ``limit``."""
+    query = sa.select(objects).where(_of(projection), objects.c.kind == kind)
+    if after is not None:
+        query = query.where(objects.c.object_id > after)
+    if until is not None:
+        query = query.where(objects.c.object_id <= until)
+    return [_row(row) for row in tx.execute(query.order_by(objects.c.object_id).limit(limit))]
+
+
+def count_open_chunks(tx: Transaction, projection: Projection, *, without: Collection[int]) -> int:
+    """How many chunks no revision has closed, those of the revisions ``without`` left out."""
+    query = sa.select(sa.func.count()).where(
+        _of(projection),
+        objects.c.kind == "chunks",
+        objects.c.rev_to == OPEN,
+        objects.c.rev_from.not_in(sorted(without)),
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def second_copies(tx: Transaction, projection: Projection) -> list[ObjectRow]:
+    """All rows of those keys and revisions that have more than one copy: repairs that were cut off."""
+    same = (objects.c.kind, objects.c.key, objects.c.rev_from)
+    doubled = sa.select(*same).where(_of(projection)).group_by(*same).having(sa.func.count() > 1).subquery()
+    query = (
+        sa.select(objects)
+        .join(doubled, sa.and_(*(column == doubled.c[column.name] for column in same)))
+        .where(_of(projection))
+    )
+    return [_row(row) for row in tx.execute(query)]
 
 
 def all_rows(tx: Transaction, projection: Projection, kind: str) -> list[ObjectRow]:

@@ -41,6 +41,7 @@ class StoredObject:
     rev_from: int
     rev_to: int
     payload_hash: str
+    acl: Acl = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,13 @@ class VectorStore(Protocol):
     ) -> dict[uuid.UUID, StoredObject]:
         """What is stored under these ids; missing ones are left out."""
 
+    def fetch_vectors(
+        self, projection: Projection, object_ids: Sequence[uuid.UUID]
+    ) -> dict[uuid.UUID, tuple[float, ...]]:
+        """The vectors stored with these chunks; missing objects, and those without a vector, are left out."""
+
     def iterate_objects(self, projection: Projection, kind: ObjectKind) -> Iterable[StoredObject]:
-        """Every object, by cursor, for reconciling and for tests."""
+        """Every object in the order of its id, by cursor, for reconciling and for tests."""
 
     def objects_of_revision(self, projection: Projection, kind: ObjectKind, revision: int) -> list[StoredObject]:
         """Every object that the revision opened or closed (``rev_from`` or ``rev_to`` equals it)."""

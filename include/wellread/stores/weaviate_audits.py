@@ -113,6 +113,28 @@ def fetch_stored(
     return found
 
 
+def stored_vectors(
+    collection: Collection[Any, Any], object_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[float, ...]]:
+    """The vectors that are stored under these ids, as the object store (not the index) holds them."""
+    from weaviate.classes.query import Filter
+
+    found: dict[uuid.UUID, tuple[float, ...]] = {}
+    for part in _parts(object_ids):
+        with translated(f"Fetch {len(part)} vectors of {collection.name}"):
+            reply = collection.query.fetch_objects(
+                filters=Filter.by_id().contains_any(part),
+                limit=len(part),
+                include_vector=True,
+                return_properties=False,
+            )
+        for item in reply.objects:
+            vector: Any = item.vector.get("default")
+            if vector:
+                found[uuid.UUID(int=item.uuid.int)] = tuple(vector)
+    return found
+
+
 def iterate_stored(collection: Collection[Any, Any], kind: ObjectKind) -> Iterator[StoredObject]:
     """Every object in the order of ids, by cursor: not a snapshot while others write."""
     after: uuid.UUID | None = None

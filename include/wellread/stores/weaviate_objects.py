@@ -27,8 +27,8 @@ LONGEST_FIELD_CHARS = 256
 FieldValue = str | int | float | bool
 
 STORED_PROPERTIES: Mapping[ObjectKind, Sequence[str]] = {
-    "chunks": ("chunk_key", "doc_id", "source_id", "rev_from", "rev_to", "payload_hash"),
-    "versions": ("doc_id", "source_id", "rev_from", "rev_to", "payload_hash"),
+    "chunks": ("chunk_key", "doc_id", "source_id", "rev_from", "rev_to", "payload_hash", "acl"),
+    "versions": ("doc_id", "source_id", "rev_from", "rev_to", "payload_hash", "acl"),
 }
 
 HIT_PROPERTIES = (
@@ -168,6 +168,7 @@ def stored_object(found: Object[Any, Any], kind: ObjectKind) -> StoredObject:
         rev_from=int(values["rev_from"]),
         rev_to=int(values["rev_to"]),
         payload_hash=values["payload_hash"],
+        acl=tuple(values["acl"] or ()),
     )
 
 

@@ -19,6 +19,7 @@ from wellread.stores.weaviate_audits import (
     indexed_ids,
     iterate_stored,
     revision_objects,
+    stored_vectors,
 )
 from wellread.stores.weaviate_conditions import condition_filter
 from wellread.stores.weaviate_connection import open_client
@@ -178,8 +179,14 @@ class WeaviateStore:
         """What is stored under these ids; missing ones are left out."""
         return fetch_stored(self._collection(projection, kind), kind, object_ids)
 
+    def fetch_vectors(
+        self, projection: Projection, object_ids: Sequence[uuid.UUID]
+    ) -> dict[uuid.UUID, tuple[float, ...]]:
+        """The vectors stored with these chunks; missing objects, and those without a vector, are left out."""
+        return stored_vectors(self._collection(projection, "chunks"), object_ids)
+
     def iterate_objects(self, projection: Projection, kind: ObjectKind) -> Iterable[StoredObject]:
-        """Every object, by cursor, for reconciling and for tests."""
+        """Every object in the order of its id, by cursor, for reconciling and for tests."""
         return iterate_stored(self._collection(projection, kind), kind)
 
     def objects_of_revision(self, projection: Projection, kind: ObjectKind, revision: int) -> list[StoredObject]:

@@ -161,8 +161,12 @@ def test_more_objects_than_one_answer_names_are_audited_listed_and_deleted(
     assert store.vector_indexed_ids(projection, 1, expected_count=len(ids)) == set(ids)
     assert store.vector_indexed_ids(projection, 1, expected_count=10) == set(ids)  # a wrong guess costs only time
     assert store.vector_indexed_among(projection, ids) == set(ids)
+    vectors = store.fetch_vectors(projection, [*ids[:1_500], uuid.uuid4()])
+    assert set(vectors) == set(ids[:1_500])
+    wanted = {chunk.object_id: chunk.vector for chunk in chunks}
+    assert all(vectors[key] == pytest.approx(wanted[key], abs=1e-6) for key in ids[:20])
     assert len(store.objects_of_revision(projection, "chunks", 1)) == len(ids)
-    assert {item.object_id for item in store.iterate_objects(projection, "chunks")} == set(ids)
+    assert [item.object_id for item in store.iterate_objects(projection, "chunks")] == sorted(ids)
     store.delete_objects(projection, "chunks", ids)
     assert store.count_objects(projection, "chunks") == 0
     assert store.vector_indexed_ids(projection, 1, len(ids)) == set()

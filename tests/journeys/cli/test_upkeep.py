@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from wellread.workspace import Workspace
+
 pytestmark = pytest.mark.weaviate
 
 
@@ -15,7 +17,9 @@ def papers(tmp_path: Path) -> Path:
     folder = tmp_path / "papers"
     folder.mkdir()
     for topic in ("amber", "birch", "cedar"):
-        text = f"The {topic} harbour has nine cranes. Each crane of {topic} is painted red every spring by its crew."
+        text = (
+            f"The {topic} harbour has nine cranes. Each crane of {topic} is painted red every spring by its crew."
+        )
         (folder / f"{topic}.txt").write_text(text, "utf-8")
     return folder
 
@@ -37,3 +41,26 @@ def test_explain_of_an_unknown_name_has_an_exit_code_of_its_own(shell: Any, depl
     assert shell("explain", "nothing.txt", "--json").code == 3
     assert "known: birch.txt" in shell("explain", "elsewhere/birch.txt").out
     assert shell("explain", "anything", "--collection", "Nowhere", "--json").code == 3
+
+
+def test_reconcile_finds_nothing_then_a_loss_and_repairs_it(shell: Any, deployed: Any, papers: Path) -> None:
+    assert shell("ingest", str(papers), "--json").code == 0
+    clean = shell("reconcile", "--json")
+    assert (clean.code, clean.said["differences"], clean.said["compared"]["chunks"]) == (0, {}, 3)
+    with Workspace.open() as workspace:
+        head = workspace.store.read_head(deployed["WELLREAD_COLLECTION"])
+        assert head is not None
+        lost = next(iter(workspace.store.iterate_objects(head.projection, "chunks")))
+        workspace.store.delete_objects(head.projection, "chunks", [lost.object_id])
+    seen = shell("reconcile", "--no-repair", "--json")
+    assert (seen.code, seen.said["differences"], seen.said["repaired"]) == (1, {"missing": 1}, 0)
+    assert "--no-repair" in shell("reconcile", "--no-repair").out
+    mended = shell("reconcile", "--json")
+    assert (mended.code, mended.said["repaired"], mended.said["true"]) == (0, 1, True)
+    assert mended.said["seconds_per_million_objects"] > 0
+    assert "0 embeddings" in shell("reconcile").out
+
+
+def test_reconcile_before_the_first_ingest_says_what_to_do(shell: Any, deployed: Any) -> None:
+    ended = shell("reconcile", "--json")
+    assert (ended.code, "Ingest" in ended.said["remedy"]) == (1, True)
