@@ -259,6 +259,15 @@ def reconcile(
     upkeeping.reconcile(Output(as_json=as_json), repair=repair, collection=collection)
 
 
+@app.command()
+def rebuild(
+    collection: Annotated[str, typer.Argument(help="The logical collection whose index is lost or damaged.")],
+    as_json: Json = False,
+) -> None:
+    """Make an index again from ledger, artifacts and cached vectors, then switch to it. Resumable."""
+    upkeeping.rebuild(Output(as_json=as_json), collection)
+
+
 @server.command("start")
 def server_start(as_json: Json = False) -> None:
     """Start the local Weaviate, or find it running."""

@@ -10,6 +10,7 @@ import typer
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_ERROR, EXIT_NOTHING, EXIT_RETRY, Output
 from wellread.upkeep.explaining import Explained
+from wellread.upkeep.rebuilding import rebuild as rebuild_collection
 from wellread.upkeep.reconciling import Reconciled
 from wellread.upkeep.reconciling import reconcile as reconcile_collection
 from wellread.workspace.upkeeping import explain_document
@@ -118,3 +119,19 @@ def _print_reconciled(output: Output, done: Reconciled) -> None:
         output.line(f"{source}: {count} objects left for later, a run of the source is at work. Run again.")
     if total and not done.repair:
         output.line("Nothing was changed. Run `wellread reconcile` without --no-repair.")
+
+
+def rebuild(output: Output, collection: str) -> None:
+    """Make a lost or damaged index again."""
+    with opened(output, collection=collection, with_progress=True) as workspace:
+        done = rebuild_collection(workspace.parts, collection)
+    output.result(done.as_dict())
+    number = None if done.projection is None else done.projection.number
+    output.line(
+        f"{collection}: {done.chunks} chunks and {done.versions} versions stand in copy {number}, "
+        f"{done.filled.written} written, {done.filled.kept} kept of an earlier try, in {done.seconds:.1f} s; "
+        "0 source reads, 0 embeddings",
+        style="bold",
+    )
+    for old in done.replaced:
+        output.line(f"Copy {old} was dropped.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from wellread.errors import EpochMismatchError, ModelMismatchError, SettingsError
 from wellread.indexing.parts import Parts
-from wellread.ledger import revisions
+from wellread.ledger import projections, revisions
 from wellread.ledger.revisions import CollectionRow
 from wellread.snapshots import Head, Projection
 
@@ -27,8 +29,9 @@ def prepare_collection(parts: Parts, collection: str) -> Projection:
     assert row is not None
     with parts.ledger.reading() as reading:
         projection = revisions.live_projection(reading, collection)
+        epochs = projections.known_epochs(reading, collection)
     _require_model(parts, projection)
-    _require_same_history(row, projection, head)
+    _require_same_history(row, projection, head, epochs)
     if row.acknowledged_seq == 0 or parts.store.projection_exists(projection):
         parts.store.create_projection(projection)
     else:
@@ -52,7 +55,8 @@ def known_projection(parts: Parts, collection: str) -> Projection:
                 remedy="Ingest a source into it first, or check the name and WELLREAD_HOME.",
             )
         projection = revisions.live_projection(reading, collection)
-    _require_same_history(row, projection, head)
+        epochs = projections.known_epochs(reading, collection)
+    _require_same_history(row, projection, head, epochs)
     if not parts.store.projection_exists(projection):
         raise _store_lost(collection, "its physical collections are gone")
     return projection
@@ -80,12 +84,16 @@ def _require_model(parts: Parts, projection: Projection) -> None:
         )
 
 
-def _require_same_history(row: CollectionRow, projection: Projection, head: Head | None) -> None:
+def _require_same_history(
+    row: CollectionRow, projection: Projection, head: Head | None, epochs: Collection[str]
+) -> None:
     if head is None:
         if row.acknowledged_seq == 0:
             return
         raise _store_lost(row.name, "its head is gone")
-    if head.projection.store_epoch != projection.store_epoch:
+    # A switch to another copy that was cut off before its head was written: the outbox writes it now.
+    is_switching = head.seq < row.head_seq and head.projection.store_epoch in epochs
+    if head.projection.store_epoch != projection.store_epoch and not is_switching:
         raise EpochMismatchError(
             f"use the collection {row.name!r}",
             found="the store's copy was made by another ledger",

@@ -87,6 +87,12 @@ def renew(ledger: Ledger, lease: Lease, *, seconds: float) -> None:
         )
 
 
+def is_held(tx: Transaction, lease: Lease) -> bool:
+    """Whether the lease has not changed hands, seen from inside a transaction that depends on it."""
+    row = tx.execute(sa.select(leases).where(leases.c.name == lease.name)).one_or_none()
+    return row is not None and row.token == lease.token and row.holder == lease.holder
+
+
 def release(ledger: Ledger, lease: Lease) -> None:
     """Give the lease back; one that changed hands is left alone."""
     with ledger.transaction() as tx:

@@ -181,6 +181,11 @@ def rows_of_document(tx: Transaction, projection: Projection, doc_id: uuid.UUID)
     return [_row(row) for row in tx.execute(query)]
 
 
+def rows_of_documents(tx: Transaction, projection: Projection, doc_ids: Sequence[uuid.UUID]) -> list[ObjectRow]:
+    """Every row of these documents, open or closed."""
+    return _rows_of(tx, projection, sa.true(), doc_ids)
+
+
 def set_facts(tx: Transaction, projection: Projection, facts: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
     """Replace the facts of rows, by object id: what a repaired copy carries."""
     for object_id, value in facts.items():

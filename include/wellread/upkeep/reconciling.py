@@ -126,12 +126,12 @@ def _settle(parts: Parts, done: Reconciled, kind: ObjectKind, doubtful: Sequence
         by_source.setdefault(item.source_id, []).append(item)
     for source_id, members in sorted(by_source.items()):
         try:
-            with source_lease(parts, done.projection.collection, source_id, purpose="reconcile") as fence:
+            with source_lease(parts, done.projection.collection, source_id, purpose="reconcile") as held:
                 standing = look_again(parts, done.projection, kind, members)
                 _note(done, standing)
                 if not done.repair or not standing:
                     continue
-                repair_differences(parts, done.projection, kind, standing, fence=fence)
+                repair_differences(parts, done.projection, kind, standing, fence=held.fence)
                 _require_repaired(parts, done.projection, kind, standing)
                 done.repaired += len(standing)
         except LeaseHeldError:
@@ -168,9 +168,9 @@ def _settle_second_copies(parts: Parts, done: Reconciled) -> None:
         by_source.setdefault(str(row.facts["source_id"]), []).append(row)
     for source_id, members in sorted(by_source.items()):
         try:
-            with source_lease(parts, done.projection.collection, source_id, purpose="reconcile") as fence:
+            with source_lease(parts, done.projection.collection, source_id, purpose="reconcile") as held:
                 ids: list[uuid.UUID] = [row.object_id for row in members]
-                dropped = drop_second_copies(parts, done.projection, ids, repair=done.repair, fence=fence)
+                dropped = drop_second_copies(parts, done.projection, ids, repair=done.repair, fence=held.fence)
         except LeaseHeldError:
             done.deferred[source_id] = done.deferred.get(source_id, 0) + len(members)
         else:

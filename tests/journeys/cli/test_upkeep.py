@@ -64,3 +64,23 @@ def test_reconcile_finds_nothing_then_a_loss_and_repairs_it(shell: Any, deployed
 def test_reconcile_before_the_first_ingest_says_what_to_do(shell: Any, deployed: Any) -> None:
     ended = shell("reconcile", "--json")
     assert (ended.code, "Ingest" in ended.said["remedy"]) == (1, True)
+
+
+def test_a_lost_index_is_refused_then_rebuilt(shell: Any, deployed: Any, papers: Path) -> None:
+    collection = deployed["WELLREAD_COLLECTION"]
+    assert shell("ingest", str(papers), "--json").code == 0
+    with Workspace.open() as workspace:
+        head = workspace.store.read_head(collection)
+        assert head is not None
+        workspace.store.drop_projection(head.projection)
+    refused = shell("ingest", str(papers), "--json")
+    assert (refused.code, f"wellread rebuild {collection}" in refused.said["remedy"]) == (1, True)
+    for path in papers.iterdir():
+        path.rename(papers.parent / path.name)
+    ended = shell("rebuild", collection, "--json")
+    assert ended.code == 0, ended.out
+    assert ended.said["objects"] == {"chunks": 3, "versions": 3}
+    assert (ended.said["projection"], ended.said["dropped"], ended.said["embeddings"]) == (2, [1], 0)
+    found = shell("search", "amber cranes painted red", "--json").said
+    assert found["passages"][0]["document"] == "amber.txt"
+    assert shell("rebuild", "Nowhere", "--json").code == 1

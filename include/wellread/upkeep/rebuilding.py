@@ -1,0 +1,247 @@
+"""Rebuild a lost or damaged index from ledger, artifacts and cached vectors: 0 source reads, 0 embeddings.
+
+A new physical copy is filled beside the old one under a new epoch, audited, and switched to by one head row. Every
+step may be repeated, so a rebuild that was killed goes on where it was: what the new copy's rows have acknowledged
+stays, what they only intended is deleted and written again.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from wellread.errors import AuditError, EpochMismatchError, LeaseHeldError, SettingsError
+from wellread.indexing.heads import flush_heads
+from wellread.indexing.parts import Parts
+from wellread.indexing.recovering import abandon_open
+from wellread.ledger import explanations, leases, projections, revisions
+from wellread.ledger import objects as ledger_objects
+from wellread.ledger.database import Transaction
+from wellread.ledger.leases import Lease
+from wellread.snapshots import Projection
+from wellread.stores.protocol import ObjectKind
+from wellread.upkeep.differences import Comparison, Sample, look_again, unpublished_revisions
+from wellread.upkeep.filling import Filled, fill_projection
+from wellread.upkeep.repairing import repair_differences
+from wellread.upkeep.source_leases import source_lease
+
+GRACE_SECONDS = 10.0
+"""The old copy is dropped so long after the switch: readers keep a head for at most two seconds."""
+
+_AUDITS = 5
+_KINDS: tuple[ObjectKind, ...] = ("chunks", "versions")
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did."""
+
+    collection: str
+    projection: Projection | None = None
+    replaced: list[int] = field(default_factory=list)
+    """Numbers of the copies that were dropped."""
+    is_resumed: bool = False
+    filled: Filled = field(default_factory=Filled)
+    chunks: int = 0
+    versions: int = 0
+    repaired: int = 0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """The JSON that ``wellread rebuild --json`` prints."""
+        return {
+            "collection": self.collection,
+            "projection": None if self.projection is None else self.projection.number,
+            "dropped": self.replaced,
+            "resumed": self.is_resumed,
+            "objects": {"chunks": self.chunks, "versions": self.versions},
+            "written": self.filled.written,
+            "kept": self.filled.kept,
+            "repaired": self.repaired,
+            "embeddings": 0,
+            "source_reads": 0,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def rebuild(parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECONDS) -> Rebuilt:
+    """Fill a new copy of the collection from the ledger, audit it, switch to it, drop the old one.
+
+    Holds the leases of all its sources: ingestion waits, readers go on with the old copy until the switch.
+    Raises ``LeaseHeldError`` where a run is at work, ``EpochMismatchError`` where the store is another or a newer
+    ledger's.
+    """
+    started = time.monotonic()
+    _require_own_store(parts, collection)
+    done = Rebuilt(collection)
+    with ExitStack() as stack:
+        held = _Sources(parts, collection, stack)
+        held.take_all()
+        done.is_resumed = _was_switched(parts, collection)
+        if not done.is_resumed:
+            _build(parts, done, held)
+        flush_heads(parts, collection)
+        with parts.ledger.reading() as reading:
+            live = done.projection = revisions.live_projection(reading, collection)
+        done.chunks, done.versions = (parts.store.count_objects(live, kind) for kind in _KINDS)
+    _drop_replaced(parts, done, grace_seconds=grace_seconds)
+    done.seconds = time.monotonic() - started
+    return done
+
+
+class _Sources:
+    """The leases of all sources of a collection."""
+
+    def __init__(self, parts: Parts, collection: str, stack: ExitStack) -> None:
+        self._parts = parts
+        self._collection = collection
+        self._stack = stack
+        self._held: dict[str, Lease] = {}
+
+    def take_all(self) -> bool:
+        """Take the leases that are not held yet, and give up what dead runs left open; returns whether any was."""
+        with self._parts.ledger.reading() as reading:
+            known = [row["source_id"] for row in explanations.find_source_rows(reading, self._collection)]
+        fresh = [source_id for source_id in known if source_id not in self._held]
+        for source_id in fresh:
+            lease = source_lease(self._parts, self._collection, source_id, purpose="rebuild")
+            self._held[source_id] = self._stack.enter_context(lease).lease
+            abandon_open(self._parts, self._collection, source_id)
+        return bool(fresh)
+
+    def misses_one(self, tx: Transaction) -> bool:
+        """Whether a source has come whose lease is not held, or any run is open."""
+        known = {row["source_id"] for row in explanations.find_source_rows(tx, self._collection)}
+        return bool(known - self._held.keys() or revisions.revisions_in_state(tx, self._collection, ["open"]))
+
+    def fence(self) -> None:
+        """Raises ``LeaseHeldError`` where one of the leases has changed hands."""
+        with self._parts.ledger.reading() as reading:
+            self.require(reading)
+
+    def require(self, tx: Transaction) -> None:
+        """The same inside a transaction."""
+        for lease in self._held.values():
+            if not leases.is_held(tx, lease):
+                raise LeaseHeldError(
+                    f"rebuild {self._collection!r}",
+                    found=f"the lease {lease.name!r} ran out and a run took it",
+                    remedy="Run the rebuild again: it goes on where it was.",
+                )
+
+
+def _require_own_store(parts: Parts, collection: str) -> None:
+    head = parts.store.read_head(collection)
+    with parts.ledger.reading() as reading:
+        row = revisions.find_collection(reading, collection)
+        epochs = projections.known_epochs(reading, collection)
+    asked = f"rebuild {collection!r}"
+    if row is None:
+        raise SettingsError(
+            asked,
+            found="the ledger does not know this collection",
+            remedy="Check the name and WELLREAD_HOME: an index is rebuilt from the ledger that made it.",
+        )
+    if head is None:
+        return
+    if head.projection.store_epoch not in epochs:
+        raise EpochMismatchError(
+            asked,
+            found="the store holds a collection of this name that another ledger made",
+            remedy="Point this WELLREAD_HOME at the store it belongs to, or at an empty one.",
+        )
+    if head.seq > row.head_seq:
+        raise EpochMismatchError(
+            asked,
+            found=f"the store is at head {head.seq}, the ledger only at {row.head_seq}: the ledger was restored",
+            remedy="Restore the ledger's newest backup: rebuilding from an older one would lose what is newer.",
+        )
+
+
+def _was_switched(parts: Parts, collection: str) -> bool:
+    """Whether an earlier rebuild was killed after its switch: only its old copy is left to be dropped."""
+    with parts.ledger.reading() as reading:
+        is_left = bool(projections.projections_in_state(reading, collection, "replaced"))
+        live = revisions.live_projection(reading, collection)
+    return is_left and parts.store.projection_exists(live)
+
+
+def _build(parts: Parts, done: Rebuilt, held: _Sources) -> None:
+    new = _new_projection(parts, done)
+    parts.store.create_projection(new)
+    while True:
+        with parts.ledger.reading() as reading:
+            old = revisions.live_projection(reading, done.collection)
+        again = fill_projection(parts, old, new, fence=held.fence)
+        done.filled = Filled(done.filled.written + again.written, again.kept)
+        _audit(parts, done, new, held)
+        if not held.take_all() and _switch(parts, new, held):
+            return
+
+
+def _new_projection(parts: Parts, done: Rebuilt) -> Projection:
+    """The copy that an earlier try began, or a new one."""
+    with parts.ledger.transaction() as tx:
+        begun = projections.projections_in_state(tx, done.collection, "rebuilding")
+        done.is_resumed = bool(begun)
+        if begun:
+            return begun[0]
+        live = revisions.live_projection(tx, done.collection)
+        return projections.add_projection(tx, done.collection, live.model, state="rebuilding")
+
+
+def _audit(parts: Parts, done: Rebuilt, new: Projection, held: _Sources) -> None:
+    """Compare the new copy with its rows until nothing differs. Raises ``AuditError`` if it never does."""
+    for _ in range(_AUDITS):
+        with parts.ledger.reading() as reading:
+            total = ledger_objects.count_open_chunks(reading, new, without=())
+        comparison = Comparison(parts, new, Sample.of(total), unpublished_revisions(parts, done.collection))
+        repaired = sum(_repair(parts, new, kind, comparison, held) for kind in _KINDS)
+        done.repaired += repaired
+        if not repaired:
+            return
+    raise AuditError(
+        f"rebuild {done.collection!r}",
+        found=f"the new copy still differs from the ledger after {_AUDITS} repairs",
+        remedy="Check the Weaviate server's log and disk, then run the rebuild again: it goes on where it was.",
+    )
+
+
+def _repair(parts: Parts, new: Projection, kind: ObjectKind, comparison: Comparison, held: _Sources) -> int:
+    repaired = 0
+    for doubtful in comparison.differences(kind):
+        standing = look_again(parts, new, kind, doubtful) if doubtful else []
+        if standing:
+            repair_differences(parts, new, kind, standing, fence=held.fence)
+            repaired += len(standing)
+    return repaired
+
+
+def _switch(parts: Parts, new: Projection, held: _Sources) -> bool:
+    """One head row; ``False`` where a source ran into the old copy meanwhile, whose lease is not held."""
+    with parts.ledger.transaction() as tx:
+        revisions.locked_collection(tx, new.collection)
+        held.require(tx)
+        if held.misses_one(tx):
+            return False
+        projections.switch_to(tx, new)
+    return True
+
+
+def _drop_replaced(parts: Parts, done: Rebuilt, *, grace_seconds: float) -> None:
+    """Once no reader can hold a head that names them, the old copies go: first from the store, then their rows."""
+    with parts.ledger.reading() as reading:
+        old = projections.projections_in_state(reading, done.collection, "replaced")
+    if not old:
+        return
+    time.sleep(grace_seconds)
+    for projection in old:
+        parts.store.drop_projection(projection)
+        left = 1
+        while left:
+            with parts.ledger.transaction() as tx:
+                left = projections.forget_some_rows(tx, projection)
+        with parts.ledger.transaction() as tx:
+            projections.set_state(tx, projection, "dropped")
+        done.replaced.append(projection.number)
