@@ -268,6 +268,28 @@ def rebuild(
     upkeeping.rebuild(Output(as_json=as_json), collection)
 
 
+@app.command()
+def undo(
+    run: Annotated[str, typer.Argument(help="The id of a run, or the number of its revision.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be put back.")] = False,
+    confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Put back what a run, and every later one of its source, changed; then hold the source."""
+    upkeeping.undo(Output(as_json=as_json), run, dry_run=dry_run, confirmed=confirmed, collection=collection)
+
+
+@app.command()
+def release(
+    source: Annotated[str, typer.Argument(help="A source that is held since an undo.")],
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Let runs of a held source go on."""
+    upkeeping.release(Output(as_json=as_json), source, collection=collection)
+
+
 @server.command("start")
 def server_start(as_json: Json = False) -> None:
     """Start the local Weaviate, or find it running."""

@@ -1,4 +1,4 @@
-"""``wellread explain | reconcile | rebuild``."""
+"""``wellread explain | reconcile | rebuild | undo | release``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import typer
 
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_ERROR, EXIT_NOTHING, EXIT_RETRY, Output
+from wellread.errors import SettingsError
 from wellread.upkeep.explaining import Explained
 from wellread.upkeep.rebuilding import rebuild as rebuild_collection
 from wellread.upkeep.reconciling import Reconciled
 from wellread.upkeep.reconciling import reconcile as reconcile_collection
+from wellread.upkeep.reverting import Revert, plan_revert
+from wellread.upkeep.undoing import release_source
+from wellread.upkeep.undoing import undo as undo_runs
 from wellread.workspace.upkeeping import explain_document
 
 
@@ -135,3 +139,49 @@ def rebuild(output: Output, collection: str) -> None:
     )
     for old in done.replaced:
         output.line(f"Copy {old} was dropped.")
+
+
+def undo(output: Output, run: str, *, dry_run: bool, confirmed: bool, collection: str | None) -> None:
+    """Put back what a run and the later ones of its source changed."""
+    with opened(output, collection=collection, with_progress=True) as workspace:
+        revert = plan_revert(workspace.parts, workspace.settings.collection, run)
+        if dry_run:
+            output.result(revert.as_dict())
+            _print_revert(output, revert)
+            return
+        if not confirmed:
+            _confirm(output, revert)
+        done = undo_runs(workspace.parts, revert)
+    output.result(done.as_dict())
+    output.line(
+        f"{len(revert.restored)} documents put back, {len(revert.removed)} removed by {done.run_id or 'nothing'}; "
+        "0 parses, 0 embeddings",
+        style="bold",
+    )
+    output.line(f"{revert.source_id} is held. Mend the source, then `wellread release {revert.source_id}`.")
+
+
+def _print_revert(output: Output, revert: Revert) -> None:
+    output.line(f"{revert.source_id} -> {revert.collection}: undoes {', '.join(revert.runs)}", style="bold")
+    rows = [("put back", item.natural_key) for item in revert.restored.values()]
+    rows += [("remove", key) for key in revert.removed.values()]
+    output.table(("action", "document"), sorted(rows))
+
+
+def _confirm(output: Output, revert: Revert) -> None:
+    if output.as_json:
+        raise SettingsError(
+            f"undo the run {revert.runs[0]!r}",
+            found="nobody can be asked, because the output is JSON",
+            remedy="See the list with --dry-run, then confirm it with --yes.",
+        )
+    _print_revert(output, revert)
+    typer.confirm("Undo these?", abort=True)
+
+
+def release(output: Output, source: str, *, collection: str | None) -> None:
+    """Let runs of a held source go on."""
+    with opened(output, collection=collection) as workspace:
+        release_source(workspace.ledger, workspace.settings.collection, source)
+    output.result({"source": source, "held": False})
+    output.line(f"{source} is released: its next run brings the index in step with it again.")

@@ -119,7 +119,7 @@ def document_facts(declaration: SourceDeclaration, row: StagedRow) -> DocumentFa
         natural_key=row.facts["natural_key"],
         acl=tuple(row.facts["acl"]),
         metadata=row.facts["metadata"],
-        fields=dict(declaration.fields),
+        fields=dict(row.facts.get("fields") or declaration.fields),
         modified_at=float(row.facts["modified_at"]),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from wellread.artifacts.codec import get_json, put_json
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.heads import flush_heads
+from wellread.indexing.histories import keep_history
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Plan, RunHandle
 from wellread.indexing.recovering import audit_revision, clean_abandoned, undo_documents
@@ -34,7 +35,9 @@ class Published:
     """The artifact that lists the changed documents; ``None`` if nothing changed."""
 
 
-def publish_revision(parts: Parts, plan: Plan, run: RunHandle, *, seconds: float) -> Published:
+def publish_revision(
+    parts: Parts, plan: Plan, run: RunHandle, *, seconds: float, run_state: str = "succeeded"
+) -> Published:
     """Publish what was loaded; what was not keeps its last good version. Repeating it changes nothing."""
     if run.revision is None:
         return _finish_idle(parts, plan, run, seconds=seconds)
@@ -55,6 +58,7 @@ def publish_revision(parts: Parts, plan: Plan, run: RunHandle, *, seconds: float
     is_written = bool(opened or closed)
     changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"}]
     change_list = put_json(parts.artifacts, "changes", changes) if changes else None
+    history = keep_history(parts, projection, run, rows)
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision, exclusive=True)
         revisions.locked_collection(tx, run.collection)
@@ -65,8 +69,8 @@ def publish_revision(parts: Parts, plan: Plan, run: RunHandle, *, seconds: float
             revisions.append_head(tx, run.collection)
         sheet = balance_sheet(tx, plan, run, rows, published=is_written, seconds=seconds, healed=healed)
         run_records.drop_staged(tx, run.collection, run.revision)
-        report = {"sheet": sheet.as_dict(), "changes": change_list}
-        run_records.finish_run(tx, run.run_id, state="succeeded", report=report)
+        report = {"sheet": sheet.as_dict(), "changes": change_list, "history": history}
+        run_records.finish_run(tx, run.run_id, state=run_state, report=report)
     flush_heads(parts, run.collection)
     return Published(sheet, change_list)
 
@@ -161,7 +165,7 @@ def _document_row(declaration: SourceDeclaration, run: RunHandle, row: StagedRow
         "modified_at": facts["modified_at"],
         "facts_sha": facts["facts_sha"],
         "acl": facts["acl"],
-        "stage_signature": signature,
+        "stage_signature": facts.get("stage_signature") or signature,
         "chunks_ref": facts["chunks_ref"],
         "version_hash": facts["version_hash"],
         "title": facts["title"],

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from wellread.documents import Acl
-from wellread.errors import SettingsError
+from wellread.errors import PolicyError, SettingsError
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Ledger, Transaction
 from wellread.ledger.schema import documents, holds, quarantine, sources
@@ -77,7 +77,8 @@ class HoldRow:
 def register_source(tx: Transaction, declaration: SourceDeclaration, *, may_move: bool) -> None:
     """Note a source at its first run; later runs must mean the same place.
 
-    Raises ``SettingsError`` where the id is taken by another place or tenant.
+    Raises ``SettingsError`` where the id is taken by another place or tenant, ``PolicyError`` where the source is
+    held.
     """
     insert_missing(
         tx,
@@ -100,6 +101,12 @@ def register_source(tx: Transaction, declaration: SourceDeclaration, *, may_move
             f"ingest {declaration.location} as the source {declaration.id!r}",
             found=f"this id belongs to {row.location} (tenant {row.tenant!r}) in this ledger",
             remedy="Declare the second place in a YAML file with an id of its own, or use another WELLREAD_HOME.",
+        )
+    if row.held_reason is not None:
+        raise PolicyError(
+            f"ingest the source {declaration.id!r}",
+            found=f"it is held: {row.held_reason}",
+            remedy=f"Mend the source, then run `wellread release {declaration.id}`.",
         )
     if row.location != declaration.location:
         tx.execute(sa.update(sources).where(same).values(location=declaration.location, kind=declaration.kind))

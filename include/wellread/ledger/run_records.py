@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Transaction
-from wellread.ledger.schema import extractions, runs, staged
+from wellread.ledger.schema import extractions, revisions, runs, staged
 from wellread.ledger.upserts import insert_missing
 
 
@@ -68,6 +68,30 @@ def latest_runs(tx: Transaction, collection: str, *, limit: int = 20) -> list[Ma
     """The newest runs of a collection."""
     query = sa.select(runs).where(runs.c.collection == collection).order_by(runs.c.started_at.desc()).limit(limit)
     return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def find_published(tx: Transaction, collection: str, run: str) -> Mapping[str, Any] | None:
+    """The run of this id, or of this revision's number, if its revision is published."""
+    matches = runs.c.run_id == run
+    if run.isdecimal():
+        matches = sa.or_(matches, runs.c.revision == int(run))
+    row = tx.execute(_published(collection).where(matches)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def published_since(tx: Transaction, collection: str, source_id: str, revision: int) -> list[Mapping[str, Any]]:
+    """The runs of a source that published this revision or a later one, oldest first."""
+    query = _published(collection).where(runs.c.source_id == source_id, runs.c.revision >= revision)
+    return [dict(row) for row in tx.execute(query.order_by(runs.c.revision)).mappings()]
+
+
+def _published(collection: str) -> sa.Select[Any]:
+    same = sa.and_(revisions.c.collection == runs.c.collection, revisions.c.number == runs.c.revision)
+    return (
+        sa.select(runs)
+        .join(revisions, same)
+        .where(runs.c.collection == collection, revisions.c.state == "published")
+    )
 
 
 def stage_documents(tx: Transaction, collection: str, revision: int, rows: Sequence[StagedRow]) -> None:

@@ -84,3 +84,29 @@ def test_a_lost_index_is_refused_then_rebuilt(shell: Any, deployed: Any, papers:
     found = shell("search", "amber cranes painted red", "--json").said
     assert found["passages"][0]["document"] == "amber.txt"
     assert shell("rebuild", "Nowhere", "--json").code == 1
+
+
+def test_a_bad_run_is_listed_confirmed_undone_and_its_source_released(
+    shell: Any, deployed: Any, papers: Path
+) -> None:
+    assert shell("ingest", str(papers), "--json").code == 0
+    (papers / "amber.txt").write_text("Nonsense about nothing, written by nobody in particular.", "utf-8")
+    (papers / "spam.txt").write_text("Buy now, the cranes are cheap, said the spam.", "utf-8")
+    revision = shell("ingest", str(papers), "--json").said["revision"]
+    run = shell("status", "--json").said["runs"][0]["run_id"]
+    listed = shell("undo", run, "--dry-run", "--json")
+    assert (listed.code, listed.said["restored"], listed.said["removed"]) == (0, ["amber.txt"], ["spam.txt"])
+    assert "put back" in shell("undo", run, "--dry-run").out
+    refused = shell("undo", run, "--json")
+    assert (refused.code, "--yes" in refused.said["remedy"]) == (1, True)
+    done = shell("undo", str(revision), "--yes", "--json")
+    assert done.code == 0, done.out
+    assert (done.said["held"], done.said["parsed"], done.said["embeddings"]) == (True, 0, 0)
+    found = shell("search", "amber cranes painted red", "--json").said
+    assert found["passages"][0]["document"] == "amber.txt"
+    assert "spam.txt" not in {one["document"] for one in found["passages"]}
+    held = shell("ingest", str(papers), "--json")
+    assert (held.code, "wellread release papers" in held.said["remedy"]) == (1, True)
+    assert shell("release", "papers", "--json").said == {"source": "papers", "held": False}
+    assert shell("ingest", str(papers), "--json").said["documents"]["committed"] == 2
+    assert shell("release", "nobody", "--json").code == 1
