@@ -120,7 +120,8 @@ def test_commands_and_options_that_the_pages_show_exist() -> None:
     wrong = []
     for words in commands:
         found = _command(words)
-        known = {name for option in found[0].params for name in option.opts} if found is not None else set()
+        options = found[0].params if found is not None else ()
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
         if found is None or {word for word in found[1] if word.startswith("--")} - known - {"--help"}:
             wrong.append(" ".join(words))
     assert wrong == []

@@ -57,6 +57,19 @@ class Difference:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RevisionStates:
+    """Which revisions do not count, and how far vacuum may have come."""
+
+    unpublished: frozenset[int]
+    """Being written, or given up and not clean yet."""
+    oldest_readable: int
+
+    def is_spent(self, row: ObjectRow) -> bool:
+        """No snapshot that may be read shows the row: vacuum deletes it, without the source's lease."""
+        return row.rev_to != OPEN and row.rev_to not in self.unpublished and row.rev_to < self.oldest_readable
+
+
 @dataclass(slots=True)
 class Sample:
     """Every so many-th open chunk, from a start drawn by chance: ids are hashes, so this favours none."""
@@ -99,7 +112,7 @@ class Comparison:
     parts: Parts
     projection: Projection
     sample: Sample
-    unpublished: AbstractSet[int]
+    states: RevisionStates
     counts: Counts = field(default_factory=Counts)
 
     def differences(self, kind: ObjectKind) -> Iterator[list[Difference]]:
@@ -131,12 +144,12 @@ class Comparison:
                     reading, self.projection, kind, after=after, until=until, limit=_PAGE
                 )
             stored = {row.object_id: unseen.pop(row.object_id) for row in rows if row.object_id in unseen}
-            settled = [row for row in rows if row.rev_from not in self.unpublished]
+            settled = [row for row in rows if row.rev_from not in self.states.unpublished]
             self._count(kind, rows, settled)
             chosen = self.sample.take(settled)
             self.counts.vectors += len(chosen)
             yield compare_rows(
-                self.parts, self.projection, kind, settled, stored, chosen=chosen, unpublished=self.unpublished
+                self.parts, self.projection, kind, settled, stored, chosen=chosen, states=self.states
             )
             if len(rows) < _PAGE:
                 break
@@ -159,15 +172,15 @@ def compare_rows(
     stored: Mapping[uuid.UUID, StoredObject],
     *,
     chosen: AbstractSet[uuid.UUID],
-    unpublished: AbstractSet[int],
+    states: RevisionStates,
 ) -> list[Difference]:
     """How rows and stored objects differ; ``chosen`` are those whose vectors are compared too."""
     found = []
     sound: dict[uuid.UUID, ObjectRow] = {}
     for row in rows:
-        faults = _faults(row, stored.get(row.object_id), unpublished)
+        faults = _faults(row, stored.get(row.object_id), states)
         found += [_difference(kind, fault, row, what) for fault, what in faults]
-        if not any(fault in {"missing", "payload"} for fault, _ in faults):
+        if row.object_id in stored and not any(fault == "payload" for fault, _ in faults):
             sound[row.object_id] = row
     if kind == "chunks" and sound:
         indexed = parts.store.vector_indexed_among(projection, list(sound))
@@ -177,16 +190,16 @@ def compare_rows(
     return found
 
 
-def _faults(row: ObjectRow, stored: StoredObject | None, unpublished: AbstractSet[int]) -> list[tuple[Fault, str]]:
+def _faults(row: ObjectRow, stored: StoredObject | None, states: RevisionStates) -> list[tuple[Fault, str]]:
     if stored is None:
-        return [("missing", "")]
+        return [] if states.is_spent(row) else [("missing", "")]
     assert row.facts is not None
     expected_key = row.key if row.kind == "chunks" else row.doc_id
     said = (row.payload_hash, row.rev_from, row.doc_id, expected_key, row.facts["source_id"])
     if said != (stored.payload_hash, stored.rev_from, stored.doc_id, stored.key, stored.source_id):
         return [("payload", f"{stored.payload_hash[:12]} instead of {row.payload_hash[:12]}")]
     faults: list[tuple[Fault, str]] = []
-    if stored.rev_to != row.rev_to and row.rev_to not in unpublished:
+    if stored.rev_to != row.rev_to and row.rev_to not in states.unpublished:
         faults.append(("rev_to", f"{stored.rev_to} instead of {row.rev_to}"))
     if list(stored.acl) != row.facts["acl"]:
         faults.append(("access", f"{', '.join(stored.acl)} instead of {', '.join(row.facts['acl'])}"))
@@ -238,22 +251,24 @@ def look_again(
     parts: Parts, projection: Projection, kind: ObjectKind, doubtful: Sequence[Difference]
 ) -> list[Difference]:
     """Those differences that still stand. Exact under the lease of the source that owns the objects."""
-    unpublished = unpublished_revisions(parts, projection.collection)
+    states = revision_states(parts, projection.collection)
     ids = list(dict.fromkeys(item.object_id for item in doubtful))
     with parts.ledger.reading() as reading:
         rows = ledger_objects.find_rows(reading, projection, ids)
     stored = parts.store.fetch_objects(projection, kind, ids)
     strays = [stray_of(kind, item) for key, item in stored.items() if key not in rows]
-    settled = [row for row in rows.values() if row.rev_from not in unpublished]
+    settled = [row for row in rows.values() if row.rev_from not in states.unpublished]
     chosen = {item.object_id for item in doubtful if item.fault == "vector"}
-    return strays + compare_rows(parts, projection, kind, settled, stored, chosen=chosen, unpublished=unpublished)
+    return strays + compare_rows(parts, projection, kind, settled, stored, chosen=chosen, states=states)
 
 
-def unpublished_revisions(parts: Parts, collection: str) -> frozenset[int]:
-    """Revisions that are being written, or given up and not clean yet."""
+def revision_states(parts: Parts, collection: str) -> RevisionStates:
+    """What is true of the collection's revisions now."""
     with parts.ledger.reading() as reading:
+        row = revisions.find_collection(reading, collection)
+        assert row is not None
         found = revisions.revisions_in_state(reading, collection, ["open", "abandoned"])
-    return frozenset(item.number for item in found)
+    return RevisionStates(frozenset(item.number for item in found), row.oldest_readable)
 
 
 def _pages(items: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:

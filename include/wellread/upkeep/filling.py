@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from wellread.documents import ChunkObject, VersionObject
@@ -18,7 +17,7 @@ from wellread.ledger import objects as ledger_objects
 from wellread.ledger import projections
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import OPEN, Projection
-from wellread.upkeep.differences import unpublished_revisions
+from wellread.upkeep.differences import RevisionStates, revision_states
 
 _DOCUMENTS = 100
 _ROWS = 1_000
@@ -42,7 +41,7 @@ def fill_projection(parts: Parts, old: Projection, new: Projection, *, fence: Fe
     Objects of revisions that were given up are left out, and what those closed is open again: no snapshot can tell
     the difference. The caller holds the leases of all sources, so that ``old`` stands still.
     """
-    unpublished = unpublished_revisions(parts, old.collection)
+    states = revision_states(parts, old.collection)
     filled = Filled()
     after: uuid.UUID | None = None
     parts.progress.start("rebuild")
@@ -53,22 +52,22 @@ def fill_projection(parts: Parts, old: Projection, new: Projection, *, fence: Fe
             present = ledger_objects.rows_of_documents(reading, new, documents)
         if not documents:
             break
-        filled = filled + _fill(parts, new, _wanted(wanted, unpublished), present, fence=fence)
+        filled = filled + _fill(parts, new, _wanted(wanted, states), present, fence=fence)
         parts.progress.advance("rebuild", count=len(documents))
         after = documents[-1]
     parts.progress.finish("rebuild")
     return filled
 
 
-def _wanted(rows: Sequence[ObjectRow], unpublished: AbstractSet[int]) -> dict[_Key, ObjectRow]:
+def _wanted(rows: Sequence[ObjectRow], states: RevisionStates) -> dict[_Key, ObjectRow]:
     """The rows of the new copy: one for each key and revision, whatever repairs the old one has seen."""
     wanted: dict[_Key, ObjectRow] = {}
     for row in sorted(rows, key=lambda row: row.copy):
-        if row.rev_from in unpublished:
+        if row.rev_from in states.unpublished or states.is_spent(row):
             continue
         wanted[_key(row)] = replace(
             row,
-            rev_to=OPEN if row.rev_to in unpublished else row.rev_to,
+            rev_to=OPEN if row.rev_to in states.unpublished else row.rev_to,
             copy=1,
             object_id=object_id(row.key, row.rev_from, 1),
             acknowledged_at=None,

@@ -21,7 +21,7 @@ from wellread.ledger.database import Transaction
 from wellread.ledger.leases import Lease
 from wellread.snapshots import Projection
 from wellread.stores.protocol import ObjectKind
-from wellread.upkeep.differences import Comparison, Sample, look_again, unpublished_revisions
+from wellread.upkeep.differences import Comparison, Sample, look_again, revision_states
 from wellread.upkeep.filling import Filled, fill_projection
 from wellread.upkeep.repairing import repair_differences
 from wellread.upkeep.source_leases import source_lease
@@ -196,7 +196,7 @@ def _audit(parts: Parts, done: Rebuilt, new: Projection, held: _Sources) -> None
     for _ in range(_AUDITS):
         with parts.ledger.reading() as reading:
             total = ledger_objects.count_open_chunks(reading, new, without=())
-        comparison = Comparison(parts, new, Sample.of(total), unpublished_revisions(parts, done.collection))
+        comparison = Comparison(parts, new, Sample.of(total), revision_states(parts, done.collection))
         repaired = sum(_repair(parts, new, kind, comparison, held) for kind in _KINDS)
         done.repaired += repaired
         if not repaired:

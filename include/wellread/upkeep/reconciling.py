@@ -22,7 +22,7 @@ from wellread.upkeep.differences import (
     Difference,
     Sample,
     look_again,
-    unpublished_revisions,
+    revision_states,
 )
 from wellread.upkeep.repairing import drop_second_copies, repair_differences
 from wellread.upkeep.source_leases import source_lease
@@ -103,11 +103,11 @@ def reconcile(parts: Parts, collection: str, *, repair: bool) -> Reconciled:
 
 
 def _pass(parts: Parts, done: Reconciled, *, every_vector: bool) -> None:
-    unpublished = unpublished_revisions(parts, done.projection.collection)
+    states = revision_states(parts, done.projection.collection)
     with parts.ledger.reading() as reading:
-        total = ledger_objects.count_open_chunks(reading, done.projection, without=unpublished)
+        total = ledger_objects.count_open_chunks(reading, done.projection, without=states.unpublished)
     sample = Sample(1, 0) if every_vector else Sample.of(total)
-    comparison = Comparison(parts, done.projection, sample, unpublished)
+    comparison = Comparison(parts, done.projection, sample, states)
     kinds = _KINDS[:1] if every_vector else _KINDS
     for kind in kinds:
         for doubtful in comparison.differences(kind):

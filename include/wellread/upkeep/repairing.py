@@ -15,7 +15,7 @@ from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import Projection
 from wellread.stores.protocol import ObjectKind, WriteResult
-from wellread.upkeep.differences import Difference, Fault, unpublished_revisions
+from wellread.upkeep.differences import Difference, Fault, revision_states
 
 _WRITTEN_ANEW: frozenset[Fault] = frozenset({"missing", "payload", "unindexed", "vector"})
 
@@ -85,7 +85,7 @@ def drop_second_copies(
 
     The caller holds the source's lease. Copies of unpublished revisions are left to their runs.
     """
-    unpublished = unpublished_revisions(parts, projection.collection)
+    unpublished = revision_states(parts, projection.collection).unpublished
     with parts.ledger.reading() as reading:
         rows = list(ledger_objects.find_rows(reading, projection, object_ids).values())
     rows = [row for row in rows if row.rev_from not in unpublished]

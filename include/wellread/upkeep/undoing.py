@@ -88,20 +88,8 @@ def _hold(tx: Transaction, revert: Revert) -> None:
 
 def _open(parts: Parts, revert: Revert, held: HeldLease, *, highest: int) -> tuple[Plan, RunHandle]:
     """Open the revision with its documents staged as extracted: their chunks are artifacts already."""
-    run_id = f"undo-{uuid.uuid4().hex}"
-    planned = [_planned(doc_id, state) for doc_id, state in revert.restored.items()]
-    planned += [_removal(parts, revert, doc_id) for doc_id in revert.removed]
-    plan = Plan(
-        run_id=run_id,
-        declaration=_declaration(parts, revert),
-        stage_signature=stage_signature(parts),
-        listed=len(planned),
-        listing_is_complete=False,
-        outcomes={},
-        documents=tuple(planned),
-        batch_count=1,
-        notes=(f"Undoes {', '.join(revert.runs)}.",),
-    )
+    plan = _plan(parts, revert)
+    run_id = plan.run_id
     plan_ref = put_json(parts.artifacts, "plans", plan)
     with parts.ledger.transaction() as tx:
         _hold(tx, revert)  # first of all: no scheduled run may bring the undone documents back
@@ -117,7 +105,7 @@ def _open(parts: Parts, revert: Revert, held: HeldLease, *, highest: int) -> tup
         )
         run_records.update_run(tx, run_id, plan_ref=plan_ref, revision=number)
         known = document_rows.live_rows(tx, revert.collection, list(revert.restored))
-        rows = [_staged(item, revert.restored.get(item.doc_id), known.get(item.doc_id)) for item in planned]
+        rows = [_staged(item, revert.restored.get(item.doc_id), known.get(item.doc_id)) for item in plan.documents]
         run_records.stage_documents(tx, revert.collection, number, rows)
     handle = RunHandle(
         run_id=run_id,
@@ -130,6 +118,22 @@ def _open(parts: Parts, revert: Revert, held: HeldLease, *, highest: int) -> tup
         batch_count=1,
     )
     return plan, handle
+
+
+def _plan(parts: Parts, revert: Revert) -> Plan:
+    planned = [_planned(doc_id, state) for doc_id, state in revert.restored.items()]
+    planned += [_removal(parts, revert, doc_id) for doc_id in revert.removed]
+    return Plan(
+        run_id=f"undo-{uuid.uuid4().hex}",
+        declaration=_declaration(parts, revert),
+        stage_signature=stage_signature(parts),
+        listed=len(planned),
+        listing_is_complete=False,
+        outcomes={},
+        documents=tuple(planned),
+        batch_count=1,
+        notes=(f"Undoes {', '.join(revert.runs)}.",),
+    )
 
 
 def _declaration(parts: Parts, revert: Revert) -> SourceDeclaration:

@@ -67,6 +67,8 @@ def _visible(facts: Facts) -> Verdict:
 
 def _beside_the_source(facts: Facts) -> Verdict:
     next_run = f"Run `wellread ingest {facts.source_id}`."
+    if facts.held_reason:
+        next_run = f"Its source is held ({facts.held_reason}): mend it, then `wellread release {facts.source_id}`."
     if facts.is_listed is False:
         return True, "it is published, but the source no longer lists it", next_run
     if facts.is_changed:

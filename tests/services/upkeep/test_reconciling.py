@@ -16,6 +16,7 @@ from wellread.indexing.writing import insert_exactly
 from wellread.ledger import leases, revisions
 from wellread.ledger import objects as ledger_objects
 from wellread.upkeep.reconciling import Reconciled, reconcile
+from wellread.upkeep.vacuum import vacuum
 
 pytestmark = pytest.mark.weaviate
 
@@ -125,6 +126,30 @@ def test_an_open_run_is_no_fault_and_is_not_disturbed(aged: Any) -> None:
         assert (done.faults.total(), done.deferred) == (0, {})
         assert done.counts.in_progress > 0
         assert runner.publish(run).sheet.outcomes["committed"] == 1
+    aged.assert_exact(*aged.folders)
+
+
+def test_what_vacuum_is_deleting_at_the_moment_is_no_fault(aged: Any) -> None:
+    aged.options = {"indexing": {"horizon_seconds": 0.0}}
+
+    class DeletesAndDies:
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        def delete_objects(self, *arguments: Any) -> None:
+            self._store.delete_objects(*arguments)
+            raise SystemExit("the process dies here")
+
+    with aged.open() as workspace:
+        dying = dataclasses.replace(workspace.parts, store=DeletesAndDies(workspace.store))
+        with pytest.raises(SystemExit):
+            vacuum(dying, aged.collection)
+    assert reconciled(aged).faults.total() == 0
+    with aged.open() as workspace:
+        assert vacuum(workspace.parts, aged.collection).deleted > 0
     aged.assert_exact(*aged.folders)
 
 

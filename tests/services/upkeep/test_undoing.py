@@ -14,6 +14,7 @@ from wellread.upkeep.reconciling import reconcile
 from wellread.upkeep.reverting import plan_revert
 from wellread.upkeep.undoing import release_source, undo
 from wellread.upkeep.vacuum import vacuum
+from wellread.workspace.upkeeping import explain_document
 
 pytestmark = pytest.mark.weaviate
 
@@ -117,6 +118,9 @@ def test_the_source_is_held_until_released_and_then_true_to_its_files(aged: Any)
     undone(aged, str(sheet.revision))
     with pytest.raises(PolicyError, match="wellread release papers"):
         aged.ingest()
+    with aged.open() as workspace:
+        told = explain_document(workspace, "amber.txt").explanations[0]
+    assert "wellread release papers" in told.to_do
     other = aged.root / "letters"
     assert aged.ingest(other).index_writes == 0
     for path in aged.files.path.iterdir():
