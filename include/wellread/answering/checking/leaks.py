@@ -30,8 +30,8 @@ class LeakSettings(BaseModel):
     )
     orders: bool = Field(
         default=True,
-        description="Refuse claims that rest on a sentence which speaks to whoever answers, such as `include ... in "
-        "your reply`.",
+        description="Refuse claims that rest on a sentence which speaks to whoever answers, such as `include ... "
+        "in your reply`.",
     )
     url_evidence: Literal["passages", "quotes"] = Field(
         default="passages",
