@@ -88,7 +88,7 @@ lock: setup  ## resolve requirements*.txt anew from pyproject.toml
 bench: setup  ## measure speed (minutes) and print target and reached; writes benchmarks/results
 	$(BIN)/python -m benchmarks
 
-services:  ## install the servers that tests use, from the distribution's packages (root)
+services:  ## install the servers and text recognition that tests use, from the distribution's packages (root)
 	@missing=""; \
 	if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 		echo "Postgres is here already."; \
@@ -100,10 +100,15 @@ services:  ## install the servers that tests use, from the distribution's packag
 	else \
 		missing="$$missing redis-server"; \
 	fi; \
+	if command -v tesseract >/dev/null 2>&1 && tesseract --list-langs 2>/dev/null | grep -qx eng; then \
+		echo "Tesseract is here already."; \
+	else \
+		missing="$$missing tesseract-ocr tesseract-ocr-eng"; \
+	fi; \
 	if test -z "$$missing"; then \
 		:; \
 	elif ! command -v apt-get >/dev/null 2>&1; then \
-		echo "No apt-get here: install these yourself:$$missing (initdb, postgres, redis-server on the PATH)." >&2; \
+		echo "No apt-get here: install these yourself:$$missing (initdb, postgres, redis-server, tesseract on the PATH)." >&2; \
 		exit 1; \
 	elif test "$$(id -u)" = 0; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \

@@ -17,6 +17,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from wellread.errors import ServerUnavailableError
+from wellread.parsing.settings import RecognitionSettings
+from wellread.parsing.tesseract_program import Tesseract, find_tesseract
 from wellread.server import ServerAddress
 from wellread.server.temporary import local_weaviate
 from wellread.sources.s3_client import build_s3_client
@@ -184,6 +186,33 @@ def redis_url() -> Iterator[str]:
     """The URL of a real, empty Redis that lives as long as this test process."""
     with contextlib.ExitStack() as stack:
         yield _of_server(stack, "redis", redis_server())
+
+
+@pytest.fixture(scope="session")
+def tesseract() -> Tesseract:
+    """The text recognition of this machine, with English; no server, but missed in the same way."""
+    found = find_tesseract(RecognitionSettings())
+    if found is None:
+        pytest.skip(f"{MISSING_SERVER} tesseract (no tesseract with English here. Run `make services`.)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_scan() -> Callable[..., Any]:
+    """Builds pictures of text: see ``_scan``."""
+    return _scan
+
+
+def _scan(*lines: str, width: int = 1654, size: int = 40) -> Any:
+    """A grey Pillow image of a page at 200 dots per inch; ``size`` of the letters in pixels."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    page = Image.new("L", (width, 150 + 2 * size * len(lines)), "white")
+    font = ImageFont.load_default(size)
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(lines):
+        draw.text((120, 80 + 2 * size * number), line, fill="black", font=font)
+    return page
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ cause              meaning
 ``timeout``        the wall limit passed; the child process was killed
 ``out_of_memory``  the memory limit was reached; the child process was replaced
 ``crashed``        the parser took its child process down
-``no_text``        pages without text: a scan, and no text recognition is there
+``no_text``        pages without text: a scan, and no text recognition is there or it read too little
 ``no_elements``    well formed, but there is nothing to read in it
 ``unsupported``    a type that Wellread does not read (``UnsupportedTypeError``)
 =================  =====================================================================================
@@ -57,7 +57,8 @@ REMEDIES: dict[Cause, str] = {
     "timeout": "Split the document or raise wall_limit_seconds",
     "out_of_memory": "Split the document or raise memory_limit_bytes",
     "crashed": "Save the document again with another program",
-    "no_text": "Run text recognition over the scan and store the result",
+    "no_text": "Install tesseract (apt-get install tesseract-ocr) and run again; where it is installed, scan anew"
+    " or lower parsing.recognition.least_confidence_ratio",
     "no_elements": "Look at the file: there is no text in it",
     "unsupported": "Convert it to a type that is read, or exclude it by a glob",
 }

@@ -18,7 +18,17 @@ from wellread.errors import SystemicError
 from wellread.parsing.channel import HEADER, receive_frame, send_frame
 from wellread.parsing.settings import ParsingSettings
 
-KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+KEPT_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "TESSDATA_PREFIX",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+)
 """Parsers meet hostile documents: they get no keys and passwords to see."""
 CHILD_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -26,6 +36,7 @@ CHILD_ENVIRONMENT = {
     "UNSTRUCTURED_DISABLE_NOTICE": "1",
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
+    "OMP_THREAD_LIMIT": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
@@ -48,19 +59,32 @@ class ChildProcess:
         self.connection = connection
         self.answered_count = 0
 
-    def ask(self, content: bytes, natural_key: str, *, timeout_seconds: float) -> bytes:
+    def ask(self, content: bytes, natural_key: str, *, timeout_seconds: float, max_extensions: int = 0) -> bytes:
         """The answer's bytes.
+
+        An empty frame says that the child begins with another page of a scan: the time begins anew, at most
+        ``max_extensions`` times.
 
         Raises:
             ChildTimeoutError: no answer within ``timeout_seconds``.
             ChildLostError: the process died.
         """
+        send: tuple[bytes, ...] = (natural_key.encode("utf-8", "surrogatepass"), content)
+        for _ in range(max_extensions + 1):
+            answer = self._next_frame(send, timeout_seconds)
+            if answer:
+                self.answered_count += 1
+                return answer
+            send = ()
+        raise ChildTimeoutError
+
+    def _next_frame(self, send: tuple[bytes, ...], timeout_seconds: float) -> bytes:
         deadline = threading.Timer(timeout_seconds, self._cut)
         started = time.monotonic()
         deadline.start()
         try:
-            send_frame(self.connection, natural_key.encode("utf-8", "surrogatepass"))
-            send_frame(self.connection, content)
+            for payload in send:
+                send_frame(self.connection, payload)
             answer = receive_frame(self.connection)
         except OSError:
             answer = None
@@ -68,7 +92,6 @@ class ChildProcess:
             deadline.cancel()
         if answer is None:
             raise ChildTimeoutError if time.monotonic() - started >= timeout_seconds else ChildLostError
-        self.answered_count += 1
         return answer
 
     def is_alive(self) -> bool:

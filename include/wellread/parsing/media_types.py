@@ -54,6 +54,7 @@ SIGNATURES = (
     (b"SQLite format 3", "application/vnd.sqlite3"),
     (b"PK\x05\x06", "application/zip"),
 )
+PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/tiff", "image/bmp", "image/webp"})
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OLE_STREAMS = (
     ("__substg1.0_", "application/vnd.ms-outlook"),
@@ -84,8 +85,10 @@ class Identified:
     decoded: DecodedText | None = None
 
 
-def identify(content: bytes, natural_key: str) -> Identified:
+def identify(content: bytes, natural_key: str, *, pictures: bool = False) -> Identified:
     """The media type of ``content``, with the decoded text where it is a text.
+
+    ``pictures``: whether there is something to read them with.
 
     Raises:
         UnreadableError: ``empty``, ``encrypted``, ``truncated``, ``mislabelled`` or ``unsupported``.
@@ -94,7 +97,8 @@ def identify(content: bytes, natural_key: str) -> Identified:
         raise UnreadableError("empty", "no bytes" if not content else "nothing but white space")
     extension = PurePosixPath(natural_key).suffix.lower()
     try:
-        binary = _binary_type(content)
+        binary = picture_type(content) if pictures else None
+        binary = binary or _binary_type(content)
         if binary is not None:
             return Identified(binary)
         decoded = decode(content)
@@ -127,6 +131,18 @@ def text_type(text: str, promised: str | None) -> str:
     if promised in {"text/plain", "text/markdown", "text/x-rst", "text/csv", "text/tab-separated-values"}:
         return promised
     return _guessed(head)
+
+
+def picture_type(content: bytes) -> str | None:
+    """The media type of a picture that recognition can read, or ``None``."""
+    if content[:2] == b"BM" and content[6:10] == bytes(4):
+        return "image/bmp"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    for signature, media_type in SIGNATURES:
+        if media_type in PICTURE_TYPES and content.startswith(signature):
+            return media_type
+    return None
 
 
 def _binary_type(content: bytes) -> str | None:

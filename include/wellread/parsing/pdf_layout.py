@@ -76,6 +76,14 @@ def _gutter(lines: Sequence[Line]) -> float | None:
     return middle - 10 if crossing <= 0.1 * len(lines) else None
 
 
+def page_elements(pages: Sequence[Sequence[Line]], *, page_ratio: float) -> list[Element]:
+    """The elements of all pages, running headers and footers told apart (see ``find_furniture``)."""
+    furniture = find_furniture(pages, page_ratio=page_ratio)
+    if all(line in furniture for lines in pages for line in lines):
+        furniture = frozenset()  # slides or forms that are all alike: nothing would be left
+    return body_elements(pages, furniture)
+
+
 def body_elements(pages: Sequence[Sequence[Line]], furniture: frozenset[Line]) -> list[Element]:
     """Paragraphs, list items and headings of all pages, each page's furniture after its body."""
     bodies = [merge_fragments(reading_order([x for x in lines if x not in furniture])) for lines in pages]

@@ -13,20 +13,22 @@ from typing import Self, cast
 
 from wellread.documents import ParsedDocument
 from wellread.identities import stage_signature
+from wellread.parsing import tesseract_program
 from wellread.parsing.causes import Cause, document_error
 from wellread.parsing.channel import unpack_document
 from wellread.parsing.child_process import ChildLostError, ChildProcess, ChildTimeoutError, WarmParent, pool_closed
 from wellread.parsing.settings import OUTPUT_FIELDS, ParsingSettings
 
-CODE_VERSION = "parsing-2"
+CODE_VERSION = "parsing-3"
 """Raised with every change that alters what comes out of parsing: documents are then parsed again."""
 NEAR_LIMIT = 0.8
 MAX_TURNS = 100
 
 
 def signature(settings: ParsingSettings) -> str:
-    """What parsing's output depends on besides the bytes and the name: code and settings."""
-    return stage_signature(CODE_VERSION, settings.model_dump(include=set(OUTPUT_FIELDS)))
+    """What parsing's output depends on besides the bytes and the name: code, settings, and the tesseract here."""
+    chosen = settings.model_dump(include=set(OUTPUT_FIELDS))
+    return stage_signature(CODE_VERSION, chosen, *tesseract_program.identity(settings.recognition))
 
 
 class ParserPool:
@@ -96,7 +98,12 @@ class ParserPool:
     def _answer(self, content: bytes, natural_key: str) -> dict[str, object]:
         child = self._take()
         try:
-            raw = child.ask(content, natural_key, timeout_seconds=self.settings.wall_limit_seconds)
+            raw = child.ask(
+                content,
+                natural_key,
+                timeout_seconds=self.settings.wall_limit_seconds,
+                max_extensions=self.settings.recognition.max_pages + 1,
+            )
         except ChildTimeoutError:
             self._warm_parent.reap(child)
             limit = self.settings.wall_limit_seconds

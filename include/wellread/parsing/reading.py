@@ -14,6 +14,7 @@ from wellread.parsing.causes import UnreadableError
 from wellread.parsing.languages import detect_language
 from wellread.parsing.office_parts import with_usual_parts
 from wellread.parsing.settings import ParsingSettings
+from wellread.parsing.tesseract_program import find_tesseract
 from wellread.parsing.text_decoding import DecodedText
 
 TITLE_CHARS = 300
@@ -50,6 +51,7 @@ BYTES_READERS = {
     media_types.DOCX: "office.read_docx",
     media_types.PPTX: "office.read_pptx",
     media_types.XLSX: "workbook.read_workbook",
+    **dict.fromkeys(media_types.PICTURE_TYPES, "picture.read_picture"),
 }
 ARCHIVE_TYPES = frozenset({media_types.DOCX, media_types.PPTX, media_types.XLSX})
 SLOW_TYPES = frozenset({*ARCHIVE_TYPES, "text/html", "text/markdown", "text/x-rst", "message/rfc822"})
@@ -69,7 +71,9 @@ def read_document(content: bytes, natural_key: str, settings: ParsingSettings) -
     Raises:
         UnreadableError: it cannot be read, with the cause.
     """
-    identified = media_types.identify(content, natural_key)
+    identified = media_types.identify(
+        content, natural_key, pictures=find_tesseract(settings.recognition) is not None
+    )
     reading = _read(content, identified, settings)
     elements = tuple(element for element in reading.elements if element.text.strip())
     if not any(element.kind != "page_furniture" for element in elements):

@@ -7,6 +7,37 @@ from pydantic import BaseModel, ConfigDict, Field
 MEBIBYTE = 1024 * 1024
 
 
+class RecognitionSettings(BaseModel):
+    """How text in pictures is recognised, where tesseract is installed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(
+        default=True,
+        description="Off: scans are quarantined (``no_text``) and pictures unsupported, as without it.",
+    )
+    languages: tuple[str, ...] = Field(
+        default=(),
+        description="Tesseract's names, such as eng, deu. None: English, and the document's own where installed.",
+    )
+    dots_per_inch: int = Field(default=300, ge=100, le=600, description="Pages of PDFs are rendered with so many.")
+    least_confidence_ratio: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="Pages whose words tesseract is less sure of are left out; photos of no text stay below.",
+    )
+    picture_page_ratio: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="A page with hardly any text whose picture covers at least this share of it is recognised.",
+    )
+    max_pages: int = Field(
+        default=500, ge=1, description="Of one document; the others are left out with a warning."
+    )
+
+
 class ParsingSettings(BaseModel):
     """Limits of the guarded child processes, and what their output depends on."""
 
@@ -19,7 +50,10 @@ class ParsingSettings(BaseModel):
         description="Documents parsed at once: one child process each. Two suit a small host.",
     )
     wall_limit_seconds: float = Field(
-        default=60.0, gt=0, description="A document that takes longer is given up and its child process killed."
+        default=60.0,
+        gt=0,
+        description="A document that takes longer is given up and its child process killed; each recognised page"
+        " of a scan has this time for itself.",
     )
     start_limit_seconds: float = Field(
         default=120.0,
@@ -57,6 +91,7 @@ class ParsingSettings(BaseModel):
         default=True,
         description="Leave out navigation, page headers and footers, forms and hidden parts of web pages.",
     )
+    recognition: RecognitionSettings = RecognitionSettings()
 
 
 OUTPUT_FIELDS = (

@@ -18,6 +18,7 @@ from wellread.parsing.causes import UnreadableError
 from wellread.parsing.channel import pack_document, receive_frame, send_frame, writable
 from wellread.parsing.reading import needs_slow_parsers, read_document
 from wellread.parsing.settings import ParsingSettings
+from wellread.parsing.text_recognition import page_done
 
 LIGHT_MODULES = ("chardet", "lxml.html", "pypdfium2")
 SLOW_MODULES = (
@@ -56,6 +57,7 @@ def slow_parsers_loaded() -> bool:
 def serve(connection: socket.socket, settings: ParsingSettings, parent_pid: int) -> None:
     """Answers documents until the connection closes, or until memory ran out once."""
     guard_process(settings, parent_pid)
+    page_done.set(lambda: send_frame(connection, b""))
     while True:
         natural_key = receive_frame(connection)
         content = receive_frame(connection) if natural_key is not None else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from wellread.documents import ParsedDocument
 from wellread.errors import WellreadError
 from wellread.models.embedding.self_check import CANARY_TEXT
+from wellread.parsing.tesseract_program import described
 from wellread.sources.declarations import load_declarations
 from wellread.workspace.composition import Workspace
 from wellread.workspace.examining_models import model_checks
@@ -96,7 +97,7 @@ def _model(workspace: Workspace) -> str:
 
 def _parser(workspace: Workspace) -> str:
     parsed: ParsedDocument = workspace.parser.parse(b"A short text that everybody can read.", "doctor.txt")
-    return f"reads {parsed.media_type}"
+    return f"reads {parsed.media_type}; {described(workspace.settings.parsing.recognition)}"
 
 
 def _declarations(workspace: Workspace) -> str:

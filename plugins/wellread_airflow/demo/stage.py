@@ -112,7 +112,10 @@ def _settle_threshold(stage: Stage) -> None:
     0.12, the others below 0.03.
     """
     stage.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = {"answering": {"least_confidence_ratio": DEMO_CONFIDENCE}}
+    settings = {
+        "answering": {"least_confidence_ratio": DEMO_CONFIDENCE},
+        "parsing": {"recognition": {"enabled": False}},  # the scan shows a quarantine, with or without tesseract
+    }
     (stage.home / "wellread.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
 

@@ -67,12 +67,34 @@ def test_messy_documents_of_read_types_are_ingested(manifest: Manifest, outcomes
 def test_messy_documents_without_text_are_refused_with_the_right_cause(
     manifest: Manifest, outcomes: Outcomes
 ) -> None:
-    rows = [row for row in manifest("messy-documents") if row["class"] in {"empty", "image", "password"}]
+    rows = [row for row in manifest("messy-documents") if row["class"] in {"empty", "password"}]
     found = outcomes("messy-documents", [row["path"] for row in rows])
     causes = {row["class"]: Counter() for row in rows}
     for row in rows:
         causes[row["class"]][getattr(found[row["path"]], "cause", "parsed")] += 1
-    assert causes == {"empty": Counter(empty=3), "image": Counter(unsupported=7), "password": Counter(encrypted=2)}
+    assert causes == {"empty": Counter(empty=3), "password": Counter(encrypted=2)}
+
+
+@pytest.mark.usefixtures("tesseract")
+def test_pictures_of_text_are_read_and_others_say_why_not(manifest: Manifest, outcomes: Outcomes) -> None:
+    found = outcomes("messy-documents", [r["path"] for r in manifest("messy-documents") if r["class"] == "image"])
+    refused = {
+        Path(path).name: outcome.cause for path, outcome in found.items() if isinstance(outcome, DocumentError)
+    }
+    assert refused == {"DA-1p.heic": "unsupported", "example.jpg": "no_text"}  # a photo of things
+    texts = {
+        Path(path).name: _text(outcome) for path, outcome in found.items() if isinstance(outcome, ParsedDocument)
+    }
+    assert len(texts) == 5
+    for name in ("DA-1p.jpg", "DA-1p.png"):
+        assert "had been tracking the maleficar for days" in texts[name]
+    for name in ("layout-parser-paper-fast.jpg", "layout-parser-paper-with-table.jpg"):
+        assert "LayoutParser" in texts[name]
+    assert texts["webp-test.webp"].startswith("Docling bundles PDF document conversion to JSON")
+
+
+def _text(document: ParsedDocument) -> str:
+    return " ".join(" ".join(element.text.split()) for element in document.elements)
 
 
 def test_broken_documents_end_in_one_state_each(manifest: Manifest, outcomes: Outcomes) -> None:
