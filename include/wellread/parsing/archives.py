@@ -14,8 +14,10 @@ READ_BYTES = 1024 * 1024
 DOCTYPE_SCAN_BYTES = 4096
 
 
-def check_archive(content: bytes, settings: ParsingSettings) -> None:
+def check_archive(content: bytes, settings: ParsingSettings, *, may_declare: bool = False) -> None:
     """Unpacks every part once, in constant memory, and stops at the first breach.
+
+    ``may_declare``: whether XML parts may have a document type, as the chapters of books do.
 
     The sizes that an archive declares are not believed: the bytes are counted as they come.
 
@@ -29,6 +31,8 @@ def check_archive(content: bytes, settings: ParsingSettings) -> None:
                 raise UnreadableError("encrypted", "a part of the archive is behind a password")
             try:
                 unpacked_bytes = _read_part(archive, entry, unpacked_bytes, len(content), settings)
+                if not may_declare:
+                    _check_declaration(archive, entry)
             except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, zlib.error) as error:
                 raise UnreadableError("corrupt", f"part {entry.filename!r} cannot be unpacked ({error})") from error
 
@@ -43,10 +47,6 @@ def _read_part(
     total_bytes = before_bytes
     with archive.open(entry) as part:
         block = part.read(READ_BYTES)
-        if entry.filename.endswith((".xml", ".rels")) and b"<!DOCTYPE" in block[:DOCTYPE_SCAN_BYTES]:
-            raise UnreadableError(
-                "malicious", f"part {entry.filename!r} declares entities, which no office file does"
-            )
         while block:
             total_bytes += len(block)
             if total_bytes > settings.max_unpacked_bytes or (
@@ -57,3 +57,13 @@ def _read_part(
                 )
             block = part.read(READ_BYTES)
     return total_bytes
+
+
+def _check_declaration(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    if not entry.filename.endswith((".xml", ".rels")):
+        return
+    with archive.open(entry) as part:
+        if b"<!DOCTYPE" in part.read(DOCTYPE_SCAN_BYTES):
+            raise UnreadableError(
+                "malicious", f"part {entry.filename!r} declares entities, which no office file does"
+            )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import email
 import email.header
 import email.policy
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from email.message import Message
 
 from wellread.documents import Element
@@ -32,15 +33,17 @@ def read_mail(content: bytes, settings: ParsingSettings) -> Reading:
         elements.append(Element(kind="paragraph", text="\n".join(shown)))
     warnings: list[str] = []
     elements.extend(_body(message))
-    elements.extend(_attachments(message, settings, warnings))
+    elements.extend(attachment_elements(_attached(message), settings, warnings))
     return Reading(elements, title=title, warnings=tuple(warnings))
 
 
 def _header(message: Message, name: str) -> str:
     value = next((value for key, value in message.raw_items() if key.casefold() == name.casefold()), None)
-    if value is None:
-        return ""
-    value = _from_bytes(str(value).encode("utf-8", "surrogateescape"))
+    return "" if value is None else decoded_header(_from_bytes(str(value).encode("utf-8", "surrogateescape")))
+
+
+def decoded_header(value: str) -> str:
+    """A header's text without its encoded words, on one line."""
     try:
         decoded = str(email.header.make_header(email.header.decode_header(value)))
     except (LookupError, UnicodeError, ValueError):
@@ -64,6 +67,11 @@ def _body(message: Message) -> list[Element]:
             markup += text
         else:
             plain += ("\n\n" if plain else "") + text
+    return body_of(plain, markup)
+
+
+def body_of(plain: str, markup: str) -> list[Element]:
+    """A message's text in its better form: the plain one, unless it is a stub of the HTML one."""
     from_markup = read_html(markup, main_content_only=False).elements if markup.strip() else []
     markup_words = sum(len(element.text.split()) for element in from_markup)
     if plain.strip() and len(plain.split()) >= MIN_PLAIN_RATIO * markup_words:
@@ -93,14 +101,21 @@ def _part_text(part: Message) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
-def _attachments(message: Message, settings: ParsingSettings, warnings: list[str]) -> list[Element]:
-    elements: list[Element] = []
+def _attached(message: Message) -> Iterator[tuple[str, bytes]]:
     parts = [part for part in message.walk() if not part.is_multipart() and _is_attachment(part)]
-    for number, part in enumerate(parts[:MAX_ATTACHMENTS], start=1):
-        name = _name(part) or f"attachment {number}"
+    for number, part in enumerate(parts, start=1):
         payload = part.get_payload(decode=True)
+        yield _name(part) or f"attachment {number}", payload if isinstance(payload, bytes) else b""
+
+
+def attachment_elements(
+    attached: Iterable[tuple[str, bytes]], settings: ParsingSettings, warnings: list[str]
+) -> list[Element]:
+    """The readable ones of some attachments (name, content), a heading before each; the others as warnings."""
+    elements: list[Element] = []
+    for name, content in itertools.islice(attached, MAX_ATTACHMENTS):
         try:
-            document = read_document(payload if isinstance(payload, bytes) else b"", name, settings)
+            document = read_document(content, name, settings)
         except UnreadableError as failure:
             warnings.append(f"attachment {name!r} was left out: {failure.found}")
             continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 from wellread.parsing.causes import UnreadableError
+from wellread.parsing.optional_packages import missing_packages
+from wellread.parsing.pandoc_conversion import html_of
 from wellread.parsing.plain_text import read_plain
 from wellread.parsing.reading import Reading
 from wellread.parsing.settings import ParsingSettings
@@ -15,7 +16,6 @@ FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", 
 FRONT_TITLE = re.compile(r"^title:[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\n]+))$", re.MULTILINE | re.IGNORECASE)
 SUBTITLE = re.compile(r'<p class="subtitle">(.*?)</p>', re.DOTALL)
 """The only section of a document becomes a subtitle in pandoc."""
-CONVERTER_SECONDS = 50
 
 
 def read_markdown(text: str, settings: ParsingSettings) -> Reading:
@@ -42,19 +42,18 @@ def read_markdown(text: str, settings: ParsingSettings) -> Reading:
 
 def read_restructured(text: str, settings: ParsingSettings) -> Reading:
     """ReStructuredText by the pandoc that comes with the package, in its sandbox: no file is included."""
-    import pypandoc
-
-    command = [pypandoc.get_pandoc_path(), "--sandbox", "--standalone", "--from=rst", "--to=html", "--wrap=none"]
-    done = subprocess.run(
-        command, input=text.encode("utf-8", "replace"), capture_output=True, timeout=CONVERTER_SECONDS, check=False
-    )
-    if done.returncode != 0:
-        reading = read_plain(text, settings)
-        return Reading(
-            reading.elements, title=reading.title, warnings=("not valid reStructuredText: read as text",)
-        )
-    markup = SUBTITLE.sub(r"<h2>\1</h2>", done.stdout.decode("utf-8", "replace"))
+    if missing_packages("text/x-rst"):
+        return _as_text(text, settings, "reStructuredText without pandoc: read as text")
+    markup = html_of(text.encode("utf-8", "replace"), "rst").markup
+    if markup is None:
+        return _as_text(text, settings, "not valid reStructuredText: read as text")
+    markup = SUBTITLE.sub(r"<h2>\1</h2>", markup)
     reading = read_html(markup, main_content_only=False)
     if not reading.elements:
         raise UnreadableError("no_elements", "reStructuredText without any text")
     return Reading(reading.elements, warnings=reading.warnings)
+
+
+def _as_text(text: str, settings: ParsingSettings, warning: str) -> Reading:
+    reading = read_plain(text, settings)
+    return Reading(reading.elements, title=reading.title, warnings=(warning,))

@@ -16,6 +16,10 @@ PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EPUB = "application/epub+zip"
+ODT = "application/vnd.oasis.opendocument.text"
+RTF = "application/rtf"
+MSG = "application/vnd.ms-outlook"
 TEXT_EXTENSIONS = {
     ".txt": "text/plain",
     ".text": "text/plain",
@@ -34,9 +38,10 @@ TEXT_EXTENSIONS = {
     ".jsonl": "application/x-ndjson",
     ".eml": "message/rfc822",
 }
-READ_EXTENSIONS = frozenset({*TEXT_EXTENSIONS, ".pdf", ".docx", ".pptx", ".xlsx", ".xlsm"})
+READ_EXTENSIONS = frozenset(
+    {*TEXT_EXTENSIONS, ".pdf", ".docx", ".pptx", ".xlsx", ".xlsm", ".epub", ".odt", ".rtf", ".msg"}
+)
 SIGNATURES = (
-    (b"{\\rtf", "application/rtf"),
     (b"\x89PNG\r\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
@@ -55,9 +60,15 @@ SIGNATURES = (
     (b"PK\x05\x06", "application/zip"),
 )
 PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/tiff", "image/bmp", "image/webp"})
+MIMETYPE_PART = "mimetype"
+EPUB_CONTAINER = "META-INF/container.xml"
+ODF_MANIFEST = "META-INF/manifest.xml"
+ENCRYPTION_MARK = b"encryption-data"
+RIGHTS_PARTS = frozenset({"META-INF/rights.xml", "META-INF/license.lcpl"})
+RTF_START = b"{\\rtf"
+MSG_STREAM = "__substg1.0_"
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OLE_STREAMS = (
-    ("__substg1.0_", "application/vnd.ms-outlook"),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
     ("Workbook", "application/vnd.ms-excel"),
@@ -150,6 +161,8 @@ def _binary_type(content: bytes) -> str | None:
         return PDF
     if content.startswith(b"PK\x03\x04"):
         return _zip_type(content)
+    if content.startswith(RTF_START):
+        return RTF
     if content.startswith(OLE_SIGNATURE):
         return _ole_type(content)
     if content[4:8] == b"ftyp" or (content[:4] == b"RIFF" and content[8:12] in {b"WEBP", b"WAVE", b"AVI "}):
@@ -164,20 +177,37 @@ def _zip_type(content: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = set(archive.namelist())
+            declared = _declared_type(archive, names)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
         raise UnreadableError("truncated", f"a zip archive without a readable directory ({error})") from error
+    if declared in {EPUB, ODT}:
+        if names & RIGHTS_PARTS:
+            raise UnreadableError("encrypted", "a book behind a licence")
+        return declared
     if "[Content_Types].xml" in names or "word/document.xml" in names:
         for folder, media_type in (("word/", DOCX), ("ppt/", PPTX), ("xl/", XLSX)):
             if any(name.startswith(folder) for name in names):
                 if "xl/workbook.bin" in names:
                     raise UnreadableError("unsupported", "a binary workbook (xlsb)")
                 return media_type
-    raise UnreadableError("unsupported", "an archive that is no docx, pptx or xlsx")
+    raise UnreadableError("unsupported", "an archive that is no docx, pptx, xlsx, epub or odt")
+
+
+def _declared_type(archive: zipfile.ZipFile, names: set[str]) -> str:
+    """What an epub or an OpenDocument file says in its first part."""
+    if MIMETYPE_PART in names and archive.getinfo(MIMETYPE_PART).file_size < 200:
+        declared = archive.read(MIMETYPE_PART).decode("ascii", "replace").strip()
+        if declared == ODT and ENCRYPTION_MARK in archive.read(ODF_MANIFEST):
+            raise UnreadableError("encrypted", "an OpenDocument text behind a password")
+        return declared
+    return EPUB if EPUB_CONTAINER in names else ""
 
 
 def _ole_type(content: bytes) -> str:
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise UnreadableError("encrypted", "an office document behind a password")
+    if MSG_STREAM.encode("utf-16-le") in content:
+        return MSG
     for stream, media_type in OLE_STREAMS:
         if stream.encode("utf-16-le") in content:
             raise UnreadableError("unsupported", f"content of type {media_type}")

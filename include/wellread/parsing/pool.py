@@ -17,6 +17,7 @@ from wellread.parsing import tesseract_program
 from wellread.parsing.causes import Cause, document_error
 from wellread.parsing.channel import unpack_document
 from wellread.parsing.child_process import ChildLostError, ChildProcess, ChildTimeoutError, WarmParent, pool_closed
+from wellread.parsing.optional_packages import missing_packages
 from wellread.parsing.settings import OUTPUT_FIELDS, ParsingSettings
 
 CODE_VERSION = "parsing-3"
@@ -26,9 +27,10 @@ MAX_TURNS = 100
 
 
 def signature(settings: ParsingSettings) -> str:
-    """What parsing's output depends on besides the bytes and the name: code, settings, and the tesseract here."""
+    """What parsing's output depends on besides the bytes and the name: code, settings, and what is installed."""
     chosen = settings.model_dump(include=set(OUTPUT_FIELDS))
-    return stage_signature(CODE_VERSION, chosen, *tesseract_program.identity(settings.recognition))
+    missing = tuple(f"without {name}" for name in missing_packages())
+    return stage_signature(CODE_VERSION, chosen, *tesseract_program.identity(settings.recognition), *missing)
 
 
 class ParserPool:

@@ -13,6 +13,7 @@ from wellread.parsing.archives import check_archive
 from wellread.parsing.causes import UnreadableError
 from wellread.parsing.languages import detect_language
 from wellread.parsing.office_parts import with_usual_parts
+from wellread.parsing.optional_packages import missing_packages
 from wellread.parsing.settings import ParsingSettings
 from wellread.parsing.tesseract_program import find_tesseract
 from wellread.parsing.text_decoding import DecodedText
@@ -51,10 +52,16 @@ BYTES_READERS = {
     media_types.DOCX: "office.read_docx",
     media_types.PPTX: "office.read_pptx",
     media_types.XLSX: "workbook.read_workbook",
+    media_types.EPUB: "converted.read_epub",
+    media_types.ODT: "converted.read_odt",
+    media_types.RTF: "rich_text.read_rich_text",
+    media_types.MSG: "outlook_message.read_outlook_message",
     **dict.fromkeys(media_types.PICTURE_TYPES, "picture.read_picture"),
 }
-ARCHIVE_TYPES = frozenset({media_types.DOCX, media_types.PPTX, media_types.XLSX})
-SLOW_TYPES = frozenset({*ARCHIVE_TYPES, "text/html", "text/markdown", "text/x-rst", "message/rfc822"})
+ARCHIVE_TYPES = frozenset({media_types.DOCX, media_types.PPTX, media_types.XLSX, media_types.EPUB, media_types.ODT})
+SLOW_TYPES = frozenset(
+    {*ARCHIVE_TYPES, media_types.MSG, "text/html", "text/markdown", "text/x-rst", "message/rfc822"}
+)
 
 
 def needs_slow_parsers(content: bytes, natural_key: str) -> bool:
@@ -95,8 +102,10 @@ def read_document(content: bytes, natural_key: str, settings: ParsingSettings) -
 
 def _read(content: bytes, identified: media_types.Identified, settings: ParsingSettings) -> Reading:
     media_type = identified.media_type
+    if media_type in BYTES_READERS and (missing := missing_packages(media_type)):
+        raise UnreadableError("unsupported", f"content of type {media_type}, and {missing[0]} is not installed")
     if media_type in ARCHIVE_TYPES:
-        check_archive(content, settings)
+        check_archive(content, settings, may_declare=media_type == media_types.EPUB)
         content = with_usual_parts(content)
     if media_type in BYTES_READERS:
         bytes_reader = cast("BytesReader", _reader(BYTES_READERS[media_type]))

@@ -35,11 +35,17 @@ READ_FORMATS = {
     "xlsm",
     "eml",
     "pdf",
+    "msg",
+    "epub",
+    "odt",
+    "rtf",
 }
 WITHOUT_A_WORD = {
     "files/unstructured/empty.xlsx",  # a workbook without a value
     "files/unstructured/picture.pptx",  # a slide with one picture
     "files/unstructured/test-image-jpg-mime.pptx",  # the same
+    "files/tika/testRTFBoldPlain.rtf",  # a page header above an empty page
+    "files/tika/test_list_override.rtf",  # a table of list formats
 }
 
 
@@ -73,6 +79,27 @@ def test_messy_documents_without_text_are_refused_with_the_right_cause(
     for row in rows:
         causes[row["class"]][getattr(found[row["path"]], "cause", "parsed")] += 1
     assert causes == {"empty": Counter(empty=3), "password": Counter(encrypted=2)}
+
+
+def test_letters_and_parts_of_messages_books_and_rich_text_are_right(outcomes: Outcomes) -> None:
+    expected = {
+        "tika/testRTFWord2010CzechCharacters.rtf": "Svitky od Mrtvého moře jsou starověké židovské",
+        "unstructured/fake-doc.rtf": "Column 1 | Column 2 Row 1, Cell 1 | Row 1, Cell 2",
+        "unstructured/fake-email-attachment.msg": "fake-attachment.txt Hey this is a fake attachment!",
+        "unstructured/fake-email-with-cc-and-bcc.msg": "Cc: steve@unstructured.io Date: Mon, 29 Jul 2024",
+        "tika/testMSG_forwarded.msg": "Forwarded Body From: Paul Allan Hill",
+        "kreuzberg/wasteland.epub": "April is the cruellest month, breeding Lilacs out of the dead land",
+        "unstructured/fake.odt": "Header row | Mon | Wed | Fri Color | Blue",
+        "unstructured/simple.odt": "These are a few of my favorite things: Parrots Hockey",
+    }
+    found = outcomes("messy-documents", [f"files/{name}" for name in expected])
+    for name, words in expected.items():
+        outcome = found[f"files/{name}"]
+        assert isinstance(outcome, ParsedDocument), name
+        assert words in _text(outcome), name
+    book = found["files/kreuzberg/wasteland.epub"]
+    assert isinstance(book, ParsedDocument)
+    assert book.title == "The Waste Land"
 
 
 @pytest.mark.usefixtures("tesseract")

@@ -38,6 +38,9 @@ def _zip(*names: str) -> bytes:
         (b"# not a heading here\n", "notes.txt", "text/plain"),
         (b"{broken json", "broken.json", "text/plain"),
         (b"just some words\n", "file.unknown", "text/plain"),
+        (b"{\\rtf1 text}", "letter.doc", media_types.RTF),
+        (_zip("META-INF/container.xml", "OPS/book.opf"), "book", media_types.EPUB),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "__substg1.0_".encode("utf-16-le"), "mail", media_types.MSG),
     ],
 )
 def test_the_type_is_found_in_the_content_and_the_name_only_breaks_ties(
@@ -54,7 +57,7 @@ def test_the_type_is_found_in_the_content_and_the_name_only_breaks_ties(
         ("\ufeff\n".encode(), "mark.txt", "empty"),
         (b"\x89PNG\r\n\x1a\n....", "picture.png", "unsupported"),
         (b"\x89PNG\r\n\x1a\n....", "picture.pdf", "mislabelled"),
-        (b"{\\rtf1 text}", "letter.rtf", "unsupported"),
+        (_zip("META-INF/container.xml", "META-INF/rights.xml"), "book.epub", "encrypted"),
         (_zip("a.txt"), "archive.zip", "unsupported"),
         (_zip("a.txt"), "report.docx", "mislabelled"),
         (_zip("word/document.xml")[:-30], "cut.docx", "truncated"),
@@ -67,3 +70,18 @@ def test_what_cannot_be_read_is_refused_with_its_cause(content: bytes, name: str
     with pytest.raises(UnreadableError) as refused:
         identify(content, name)
     assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n....", "image/png"),
+        (b"\xff\xd8\xff....", "image/jpeg"),
+        (b"MM\0*....", "image/tiff"),
+        (b"BM\x46\0\0\0\0\0\0\0....", "image/bmp"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+        (b"BMW builds cars.\n", "text/plain"),
+    ],
+)
+def test_pictures_are_types_of_their_own_where_they_can_be_read(content: bytes, media_type: str) -> None:
+    assert identify(content, "scan.pdf", pictures=True).media_type == media_type
