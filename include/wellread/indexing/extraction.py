@@ -89,7 +89,7 @@ def _fetch(parts: Parts, source: Source, row: StagedRow) -> _Fetched:
     if known_sha is not None and (reference := _find_elements(parts, row, known_sha)) is not None:
         return _Fetched(row, known_sha, int(row.facts["size_bytes"]), reference)
     try:
-        content = source.fetch(row.facts["natural_key"])
+        content = source.fetch(row.facts["natural_key"], version_token=row.facts.get("version_token"))
     except (DocumentError, TransientError) as error:
         return _Fetched(row, known_sha, error=error)
     if content is None:

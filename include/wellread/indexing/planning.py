@@ -208,7 +208,7 @@ def _look(parts: Parts, source: Source, candidates: Iterable[Candidate]) -> Iter
 
     def hashed(candidate: Candidate) -> _Looked:
         try:
-            content = source.fetch(candidate.listed.natural_key)
+            content = source.fetch(candidate.listed.natural_key, version_token=candidate.listed.version_token)
         except (TransientError, DocumentError):
             return _Looked(candidate, None)
         return _Looked(candidate, None if content is None else sha256_bytes(content))

@@ -61,7 +61,7 @@ class LocalFolderSource:
         listing.objects = self._walk(root, listing)
         return listing
 
-    def fetch(self, natural_key: str) -> bytes | None:
+    def fetch(self, natural_key: str, *, version_token: str | None = None) -> bytes | None:  # noqa: ARG002
         """One consistent version of the file's bytes, or ``None`` if it is gone (or no longer a regular file).
 
         Raises ``TransientError`` when it changes faster than it is read or the disk fails, ``DocumentError``

@@ -31,8 +31,10 @@ class Source(Protocol):
     def list_objects(self) -> Listing:
         """Stream the listing. Raises ``SourceUnavailableError`` or ``AuthenticationError``."""
 
-    def fetch(self, natural_key: str) -> bytes | None:
+    def fetch(self, natural_key: str, *, version_token: str | None = None) -> bytes | None:
         """The bytes of one object now, or ``None`` if it is gone.
+
+        ``version_token``: of the listing; a source that keeps versions reads the one that was listed.
 
         Raises ``TransientError`` when reading failed in a way that may pass, ``DocumentError`` (stage
         ``fetch``) when this one object cannot be read or is above the size limit.

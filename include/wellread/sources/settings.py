@@ -47,3 +47,8 @@ class SourceSettings(BaseModel):
         description="S3: keys of one listing request. 1000 is S3's own maximum; fewer where a slow storage product "
         "lets long pages time out.",
     )
+    s3_version_ids: bool = Field(
+        default=True,
+        description="S3: of a bucket with versioning, list versions and read the listed one. Needs the right to "
+        "list versions; without it, or off, ETags are compared. A listing pages over old versions too.",
+    )

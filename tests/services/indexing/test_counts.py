@@ -246,7 +246,7 @@ def test_transient_failures_beside_a_standing_quarantine_do_not_turn_for_ever(li
         def __getattr__(self, name: str) -> Any:
             return getattr(self._source, name)
 
-        def fetch(self, natural_key: str) -> bytes:
+        def fetch(self, natural_key: str, *, version_token: str | None = None) -> bytes:
             raise TransientError(f"read {natural_key}", found="the disk is busy", remedy="Try again.")
 
     for topic in ("amber", "birch"):
