@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from wellread import __version__
-from wellread.cli import answering, checking, evaluating, ingesting, keeping, searching, serving, upkeeping
+from wellread.cli import (
+    answering,
+    checking,
+    evaluating,
+    ingesting,
+    keeping,
+    reporting,
+    searching,
+    serving,
+    upkeeping,
+)
 from wellread.cli.answer_options import AnswerOptions
 from wellread.cli.output import Output
 from wellread.errors import WellreadError
@@ -288,6 +298,16 @@ def release(
 ) -> None:
     """Let runs of a held source go on."""
     upkeeping.release(Output(as_json=as_json), source, collection=collection)
+
+
+@app.command()
+def report(
+    source: Annotated[str, typer.Argument(help="The id of the source.")],
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Open the newest quality report of a source: its pages are written below the home."""
+    reporting.report(Output(as_json=as_json), source, collection=collection)
 
 
 @server.command("start")

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
+from wellread.artifacts.bundles import put_folder
 from wellread.artifacts.codec import get_json, put_json
 from wellread.errors import QualityError, RevisionClosedError, WellreadError
 from wellread.indexing import extraction, loading
@@ -141,9 +143,10 @@ class Runner:
             return extraction.extract_batch(self.parts, source, run, batch)
 
     def assess(self, run: RunHandle) -> str | None:
-        """The quality gate over all documents of the run, before anything is paid.
+        """The quality gate over all documents of the run, before anything is paid; the address of its report.
 
-        A blocked run is abandoned; raises ``QualityError``.
+        The report is kept as an artifact and linked from the run. A blocked run is abandoned; raises
+        ``QualityError``.
         """
         if run.revision is None:
             return None
@@ -158,10 +161,22 @@ class Runner:
             return None
         folder = None if self.parts.reports is None else self.parts.reports / f"{run.source_id}-{run.revision}"
         try:
-            return self.parts.quality_gate(statistics, report_folder=folder)
+            self.parts.quality_gate(statistics, report_folder=folder)
         except QualityError as error:
+            self._keep_report(run, folder)
             self.abandon(run, reason=str(error))
             raise
+        return self._keep_report(run, folder)
+
+    def _keep_report(self, run: RunHandle, folder: Path | None) -> str | None:
+        """Where the pages of the quality report are kept for every machine; ``None`` where there are none."""
+        if folder is None or not folder.is_dir():
+            return None
+        reference = put_folder(self.parts.artifacts, "reports", folder)
+        uri = self.parts.artifacts.uri(reference)
+        with self.parts.ledger.transaction() as tx:
+            run_records.note_quality_report(tx, run.run_id, reference=reference, uri=uri)
+        return uri
 
     def load(self, run: RunHandle, batch: int) -> int:
         """Load one batch; returns how many documents were written."""

@@ -14,6 +14,9 @@ from wellread.ledger.database import Transaction
 from wellread.ledger.schema import extractions, revisions, runs, staged
 from wellread.ledger.upserts import insert_missing
 
+QUALITY_REPORT = "quality_report"
+"""In a run's report: reference and address of its Data Docs."""
+
 
 @dataclass(frozen=True, slots=True)
 class StagedRow:
@@ -54,8 +57,15 @@ def update_run(tx: Transaction, run_id: str, **values: Any) -> None:
 
 
 def finish_run(tx: Transaction, run_id: str, *, state: str, report: Mapping[str, Any]) -> None:
-    """The run ended with this report."""
-    update_run(tx, run_id, state=state, report=dict(report), finished_at=epoch_now())
+    """The run ended with this report; the quality report that was noted before stays in it."""
+    before = (find_run(tx, run_id) or {}).get("report") or {}
+    noted = {QUALITY_REPORT: before[QUALITY_REPORT]} if QUALITY_REPORT in before else {}
+    update_run(tx, run_id, state=state, report={**noted, **report}, finished_at=epoch_now())
+
+
+def note_quality_report(tx: Transaction, run_id: str, *, reference: str, uri: str) -> None:
+    """Links the run to its quality report among the artifacts."""
+    update_run(tx, run_id, report={QUALITY_REPORT: {"reference": reference, "uri": uri}})
 
 
 def find_run(tx: Transaction, run_id: str) -> Mapping[str, Any] | None:

@@ -80,7 +80,9 @@ def _all_lines(
     if recognizer is not None:
         recognizer.guess_from(_text_of(pages))
         for index in pictures:  # after the text of the other pages told the language
-            pages[index] = recognised_or_given(document[index], pages[index], index + 1, recognizer)
+            page = document[index]
+            pages[index] = recognised_or_given(page, pages[index], index + 1, recognizer)
+            page.close()  # with its unpacked pictures
     return pages, unreadable, has_objects
 
 

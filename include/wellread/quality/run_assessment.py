@@ -82,7 +82,11 @@ def raise_if_blocked(verdict: QualityVerdict) -> None:
         f"for example {', '.join(failure.examples) or 'none'})"
         for failure in verdict.failed_rules
     ]
-    report = f" The report is at {verdict.report_uri}." if verdict.report_uri else ""
+    report = (
+        f" The report is at {verdict.report_uri}; `wellread report` opens it anywhere."
+        if verdict.report_uri
+        else ""
+    )
     raise QualityError(
         f"the quality of the {verdict.documents_count} documents of this run",
         found="; ".join(parts),

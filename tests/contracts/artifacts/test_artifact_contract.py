@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from wellread.artifacts.bundles import get_folder, put_folder
 from wellread.artifacts.codec import get_json, put_json
 from wellread.artifacts.folder import FolderArtifacts
 from wellread.artifacts.protocol import ArtifactStore
@@ -113,3 +114,16 @@ def test_typed_values_survive_the_way_through(world: World) -> None:
     )
     reference = put_json(world.store, "chunks", chunks)
     assert get_json(world.store, tuple[Chunk, ...], reference) == chunks
+
+
+def test_a_folder_comes_back_elsewhere_with_all_its_files(world: World, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    files = {"index.html": b"<p>one</p>", "static/style.css": b"p {}", "validations/run 1.html": b""}
+    for name, content in files.items():
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        (pages / name).write_bytes(content)
+    reference = put_folder(world.store, "reports", pages)
+    assert put_folder(world.store, "reports", pages) == reference
+    other = get_folder(world.store, reference, tmp_path / "elsewhere" / "deep")
+    found = {path.relative_to(other).as_posix(): path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    assert found == files

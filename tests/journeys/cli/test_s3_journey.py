@@ -122,3 +122,49 @@ def test_artifacts_in_a_bucket_serve_a_whole_journey(
     assert not (home / "artifacts").exists()
     doctor = shell("doctor", "--json").said
     assert any(f"s3://{bucket}/kept" in str(finding) for finding in doctor.get("findings", doctor.values()))
+
+
+def test_the_quality_report_of_a_stopped_and_of_a_good_run_opens_on_another_machine(
+    shell: Any,
+    deployed: Any,
+    declare: Any,
+    s3_endpoint: str,
+    bucket: str,
+    tmp_path: Path,
+    setting: Callable[[str, object], None],
+) -> None:
+    setting("ARTIFACTS_URL", f"s3://{bucket}/kept")
+    setting("S3_ENDPOINT_URL", s3_endpoint)
+    setting("LEDGER__URL", f"sqlite:///{tmp_path / 'shared-ledger.db'}")
+    setting("QUALITY__RUN__DOCUMENTS_COUNT_MIN", 4)
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    for number in range(5):
+        (papers / f"{number}.txt").write_text("The same sign stands in front of each of the five quays.", "utf-8")
+    assert shell("report", "papers").code == 1
+    stopped = shell("ingest", str(papers), "--json")
+    assert stopped.said["error"] == "QualityError"
+    assert "wellread report" in stopped.said["remedy"]
+    for number in range(5):
+        (papers / f"{number}.txt").write_text(
+            f"Cranes of quay {number} are red, its {number + 3} lamps green.", "utf-8"
+        )
+
+    failed = _report_elsewhere(shell, setting, tmp_path / "one")
+    assert failed["state"] == "failed"
+    assert shell("ingest", str(papers), "--json").said["documents"]["committed"] == 5
+    published = _report_elsewhere(shell, setting, tmp_path / "other")
+    assert published["state"] == "succeeded"
+    assert published["artifact"] != failed["artifact"]
+    assert published["artifact"].startswith(f"s3://{bucket}/kept/reports/")
+
+
+def _report_elsewhere(shell: Any, setting: Callable[[str, object], None], home: Path) -> dict[str, Any]:
+    """The newest report, opened with a home in which nothing was ever ingested."""
+    setting("HOME", home)
+    said: dict[str, Any] = shell("report", "papers", "--json").said
+    page = Path(said["page"].removeprefix("file://"))
+    assert page.is_relative_to(home)
+    assert "Data Docs" in page.read_text("utf-8")
+    assert list(page.parent.rglob("validations/**/*.html"))
+    return said
