@@ -14,7 +14,7 @@ class RecognitionSettings(BaseModel):
 
     enabled: bool = Field(
         default=True,
-        description="Off: scans are quarantined (``no_text``) and pictures unsupported, as without it.",
+        description="Off: scans are quarantined (no_text) and pictures unsupported, as without tesseract.",
     )
     languages: tuple[str, ...] = Field(
         default=(),
