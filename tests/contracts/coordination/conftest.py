@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from wellread.coordination.memory_limiter import MemoryRateLimiter
 from wellread.coordination.protocol import RateLimiter
 from wellread.coordination.redis_limiter import RedisRateLimiter
 from wellread.ledger.database import Ledger
 from wellread.ledger.rate_limits import LedgerRateLimiter
+from wellread.testing.postgres_server import empty_database
 
 postgres = pytest.param("postgres", marks=pytest.mark.postgres)
 redis = pytest.param("redis", marks=pytest.mark.redis)
@@ -23,13 +23,7 @@ def empty_ledger_url(request: pytest.FixtureRequest, database: str, folder: Path
     """The address of an empty ledger on SQLite, or in a database of its own on the running Postgres."""
     if database == "sqlite":
         return f"sqlite:///{folder / 'ledger.db'}"
-    url = sa.make_url(request.getfixturevalue("postgres_url"))
-    name = f"ledger_{uuid.uuid4().hex}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"create database {name}"))
-    engine.dispose()
-    return url.set(database=name).render_as_string(hide_password=False)
+    return empty_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(params=["sqlite", postgres])

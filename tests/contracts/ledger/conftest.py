@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from wellread.ledger import revisions
 from wellread.ledger.database import Ledger
 from wellread.snapshots import ModelIdentity
+from wellread.testing.postgres_server import empty_database
 
 MODEL = ModelIdentity(provider="test", model="hash", revision="1", dimensions=4)
 
@@ -21,13 +20,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An address of an empty ledger."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    url = sa.make_url(request.getfixturevalue("postgres_url"))
-    name = f"ledger_{uuid.uuid4().hex}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"create database {name}"))
-    engine.dispose()
-    return url.set(database=name).render_as_string(hide_password=False)
+    return empty_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

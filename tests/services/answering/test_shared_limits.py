@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
+from wellread.testing.postgres_server import empty_database
 from wellread.testing.provider_server import Admission, FaultRate, RateLimits, provider_process
 
 Start = Any
@@ -20,13 +19,7 @@ WINDOW_SECONDS = 2.0
 @pytest.fixture
 def ledger_url(postgres_url: str) -> str:
     """An empty database of its own."""
-    url = sa.make_url(postgres_url)
-    name = f"ledger_{uuid.uuid4().hex}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"create database {name}"))
-    engine.dispose()
-    return url.set(database=name).render_as_string(hide_password=False)
+    return empty_database(postgres_url)
 
 
 def most_in_a_window(admissions: list[Admission], seconds: float) -> int:

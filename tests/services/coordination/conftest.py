@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
+
+from wellread.testing.postgres_server import empty_database
 
 WORKERS = 8
 Workers = list[subprocess.Popen[str]]
@@ -65,10 +65,4 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An address of an empty ledger."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    url = sa.make_url(request.getfixturevalue("postgres_url"))
-    name = f"ledger_{uuid.uuid4().hex}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"create database {name}"))
-    engine.dispose()
-    return url.set(database=name).render_as_string(hide_password=False)
+    return empty_database(request.getfixturevalue("postgres_url"))
