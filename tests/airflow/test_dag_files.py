@@ -108,7 +108,7 @@ def test_a_faulty_declaration_is_an_import_error_and_the_other_sources_go_on(
 def test_the_examples_of_the_documentation_load(airflow_environment: Path) -> None:
     bag = bag_of(ROOT / "docs" / "examples")
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"board_questions", "weekly_risk_report"}
+    assert set(bag.dags) == {"board_questions", "board_answers", "weekly_risk_report", "supplier_questions"}
 
 
 def test_the_example_on_the_first_screen_is_short() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 from paid import KEY, Paid, context_of, prepared, rows_of
 
@@ -19,6 +20,7 @@ from wellread.errors import SettingsError
 from wellread.sources.declarations import declaration_for_folder
 from wellread.testing.provider_server import provider_process
 from wellread.workspace import Workspace
+from wellread.workspace.publishing import publish_answers
 from wellread_airflow.destinations import opened_destination
 from wellread_airflow.operators import CheckAnswersOperator
 
@@ -173,3 +175,23 @@ def test_a_destination_that_cannot_be_written_stops_the_job_before_anything_is_p
     run = paid.run({"answers": str(tmp_path / "missing" / "answers.csv")}, seed=23)
     assert run.state == "failed"
     assert paid.server.meter().billed_count == 0
+
+
+def test_a_postgres_connection_names_the_database_of_a_table(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sa.make_url(postgres_url)
+    connection = {
+        "conn_type": "postgres",
+        "host": url.host or url.query.get("host"),
+        "port": url.port,
+        "login": url.username,
+        "password": url.password or "s3cret/with:signs@",
+        "schema": url.database,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    with Workspace.open() as workspace:
+        destination = opened_destination(workspace, "conn:warehouse#public.answers")
+        destination.check(["team"])  # it connects
+        publish_answers(workspace, [], destination, job_name="board")
+    assert "s3cret" not in destination.label

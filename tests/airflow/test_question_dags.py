@@ -89,6 +89,12 @@ def test_the_examples_of_the_documentation_do_what_they_say(indexed: Deployment)
     run = indexed.run("weekly_risk_report")
     assert run.state == "success"
     assert run.results["write_report"] >= 2
+    run = indexed.run("board_answers")
+    assert run.results["publish_answers"]["job"] == "board"
+    assert (data / "board-answers.parquet").stat().st_size > 1_000
+    run = indexed.run("supplier_questions")
+    assert run.state == "success"
+    assert run.results["ask_about_suppliers"]["questions"] == 2
 
 
 def test_a_missing_file_fails_at_once_and_leaves_the_old_answers(indexed: Deployment, in_deployment: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param
 
-from wellread_airflow.dag_builders.shared import collection_param, new_dag, task_defaults
+from wellread_airflow.dag_builders.shared import collection_param, new_dag, of_index, task_defaults
 from wellread_airflow.operators.evaluating import EvaluateAnswersOperator
 from wellread_airflow.operators.gating import ON_REGRESSION, RegressionGateOperator
 
@@ -18,40 +17,19 @@ def build_evaluate_index_dag(
     *,
     schedule: Any = None,
     gold: str = "gold.jsonl",
-    llm_conn_id: str | None = None,
-    fallback_conn_ids: Sequence[str] = (),
-    rerank_conn_id: str | None = None,
-    weaviate_conn_id: str | None = None,
-    model_conn_id: str | None = None,
+    **connections: Any,
 ) -> DAG:
-    """A DAG that asks golden questions and compares the measures with those published last."""
-    where: dict[str, Any] = {"weaviate_conn_id": weaviate_conn_id, "model_conn_id": model_conn_id}
+    """A DAG that asks golden questions and compares the measures with those published last.
+
+    ``connections``: the connection ids of ``ModelOperator``.
+    """
     with new_dag(
         dag_id,
         description="Measure retrieval and answers with golden questions",
         doc_md=_DOC,
         schedule=schedule,
         tags=("evaluation",),
-        params={
-            "gold": _gold_param(gold),
-            "collection": collection_param(),
-            "answers": _box("Measure answers", "Else retrieval alone, which asks no language model.", default=True),
-            "judged": _box("Judge", "A language model scores every answer too.", default=False),
-            "on_regression": Param(
-                "fail",
-                type="string",
-                enum=list(ON_REGRESSION),
-                title="Where it is worse",
-                description="Fail, skip the tasks after the gate, or only report.",
-            ),
-            "publish": _box("Publish", "What passes is what the next evaluation is compared with.", default=True),
-            "rows": Param(
-                None,
-                type=["null", "string"],
-                title="Rows",
-                description="Path or URI of a JSONL file to write with every question's scores. Empty: none.",
-            ),
-        },
+        params=_params(gold),
         default_args=task_defaults() | {"execution_timeout": timedelta(hours=12)},
     ) as dag:
         evaluate = EvaluateAnswersOperator(
@@ -61,10 +39,7 @@ def build_evaluate_index_dag(
             collection="{{ params.collection }}",
             answers="{{ params.answers }}",
             judged="{{ params.judged }}",
-            llm_conn_id=llm_conn_id,
-            fallback_conn_ids=fallback_conn_ids,
-            rerank_conn_id=rerank_conn_id,
-            **where,
+            **connections,
         )
         gate = RegressionGateOperator(
             task_id="gate",
@@ -72,10 +47,33 @@ def build_evaluate_index_dag(
             on_regression="{{ params.on_regression }}",
             publish="{{ params.publish }}",
             collection="{{ params.collection }}",
-            **where,
+            **of_index(connections),
         )
         dag.add_result(gate.output)
     return dag
+
+
+def _params(gold: str) -> dict[str, Param]:
+    return {
+        "gold": _gold_param(gold),
+        "collection": collection_param(),
+        "answers": _box("Measure answers", "Else retrieval alone, which asks no language model.", default=True),
+        "judged": _box("Judge", "A language model scores every answer too.", default=False),
+        "on_regression": Param(
+            "fail",
+            type="string",
+            enum=list(ON_REGRESSION),
+            title="Where it is worse",
+            description="Fail, skip the tasks after the gate, or only report.",
+        ),
+        "publish": _box("Publish", "What passes is what the next evaluation is compared with.", default=True),
+        "rows": Param(
+            None,
+            type=["null", "string"],
+            title="Rows",
+            description="Path or URI of a JSONL file to write with every question's scores. Empty: none.",
+        ),
+    }
 
 
 def _gold_param(default: str) -> Param:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, TriggerRule, XComArg
 
 from wellread_airflow.dag_builders.forms import answers_param, job_params, question_param, questions_param
-from wellread_airflow.dag_builders.shared import collection_param, new_dag, task_defaults
+from wellread_airflow.dag_builders.shared import collection_param, new_dag, of_index, task_defaults
 from wellread_airflow.operators.answering import AskQuestionOperator
 from wellread_airflow.operators.confirming import ConfirmPriceOperator
 from wellread_airflow.operators.prompting import PlanPromptsOperator, RunPromptsOperator
@@ -24,25 +24,15 @@ def build_answer_questions_dag(
     questions: str = "questions.jsonl",
     answers: str = "answers.jsonl",
     job_name: str | None = None,
-    review: bool = False,
-    llm_conn_id: str | None = None,
-    fallback_conn_ids: Sequence[str] = (),
-    rerank_conn_id: str | None = None,
-    weaviate_conn_id: str | None = None,
-    model_conn_id: str | None = None,
+    reviewed: bool = False,
+    **connections: Any,
 ) -> DAG:
     """A DAG that answers a file of questions: plan, ask for consent, execute, review, publish.
 
-    Its form has all options; ``questions``, ``answers``, ``job_name`` and ``review`` are the form's defaults. Under
-    a schedule, or with ``schedule=collection_asset(...)``, only questions whose packed evidence changed are paid
-    again, and the result says how the answers differ from those before.
+    ``questions``, ``answers``, ``job_name`` and ``reviewed`` are defaults of its form. With a schedule, such as
+    ``collection_asset(...)``, only questions whose packed evidence changed are paid again, and the result says how
+    the answers differ from those before. ``connections``: the connection ids of ``ModelOperator``.
     """
-    where: dict[str, Any] = {"weaviate_conn_id": weaviate_conn_id, "model_conn_id": model_conn_id}
-    models: dict[str, Any] = {
-        "llm_conn_id": llm_conn_id,
-        "fallback_conn_ids": fallback_conn_ids,
-        "rerank_conn_id": rerank_conn_id,
-    }
     with new_dag(
         dag_id,
         description="Answer a file of questions with checked quotes",
@@ -55,34 +45,11 @@ def build_answer_questions_dag(
             "questions": questions_param(questions),
             "answers": answers_param(answers),
             "collection": collection_param(),
-            **job_params(job_name, review=review),
+            **job_params(job_name, review=reviewed),
         },
         default_args=task_defaults(),
     ) as dag:
-        plan = _plan(**where, **models)
-        confirm = ConfirmPriceOperator(task_id="confirm_price", plan=plan.output)
-        run = RunPromptsOperator(
-            task_id="run_prompts",
-            plan=plan.output,
-            budget_usd="{{ params.budget_usd }}",
-            on_budget="{{ params.on_budget }}",
-            trigger_rule=TriggerRule.NONE_FAILED,
-            execution_timeout=timedelta(hours=12),
-            **where,
-            **models,
-        )
-        look = ReviewAnswersOperator(
-            task_id="review_answers", answers=XComArg(run, key="answers"), enabled="{{ params.review }}"
-        )
-        publish = PublishAnswersOperator(
-            task_id="publish_answers",
-            answers=XComArg(look, key="answers"),
-            destinations=_DESTINATIONS,
-            job_name="{{ params.job or params.answers }}",
-            trigger_rule=TriggerRule.NONE_FAILED,
-            **where,
-        )
-        plan >> confirm >> run >> look >> publish
+        publish = _tasks(connections)
         dag.add_result(publish.output)
     return dag
 
@@ -90,7 +57,26 @@ def build_answer_questions_dag(
 _DESTINATIONS = "{{ params.answers }}\n{{ params.also or '' }}"
 
 
-def _plan(**connections: Any) -> PlanPromptsOperator:
+def _tasks(connections: Mapping[str, Any]) -> PublishAnswersOperator:
+    """The chain; its last task."""
+    plan = _plan(connections)
+    run = _run(plan, connections)
+    review = ReviewAnswersOperator(
+        task_id="review_answers", answers=XComArg(run, key="answers"), enabled="{{ params.review }}"
+    )
+    publish = PublishAnswersOperator(
+        task_id="publish_answers",
+        answers=XComArg(review, key="answers"),
+        destinations=_DESTINATIONS,
+        job_name="{{ params.job or params.answers }}",
+        trigger_rule=TriggerRule.NONE_FAILED,
+        **of_index(connections),
+    )
+    plan >> ConfirmPriceOperator(task_id="confirm_price", plan=plan.output) >> run >> review >> publish
+    return publish
+
+
+def _plan(connections: Mapping[str, Any]) -> PlanPromptsOperator:
     return PlanPromptsOperator(
         task_id="plan_prompts",
         questions="{{ params.questions }}",
@@ -105,14 +91,21 @@ def _plan(**connections: Any) -> PlanPromptsOperator:
     )
 
 
+def _run(plan: PlanPromptsOperator, connections: Mapping[str, Any]) -> RunPromptsOperator:
+    return RunPromptsOperator(
+        task_id="run_prompts",
+        plan=plan.output,
+        budget_usd="{{ params.budget_usd }}",
+        on_budget="{{ params.on_budget }}",
+        trigger_rule=TriggerRule.NONE_FAILED,
+        execution_timeout=timedelta(hours=12),
+        **connections,
+    )
+
+
 def build_ask_dag(
     dag_id: str = "ask",
-    *,
-    llm_conn_id: str | None = None,
-    fallback_conn_ids: Sequence[str] = (),
-    rerank_conn_id: str | None = None,
-    weaviate_conn_id: str | None = None,
-    model_conn_id: str | None = None,
+    **connections: Any,
 ) -> DAG:
     """A DAG that answers the question of its form; the answer is the run's result."""
     with new_dag(
@@ -130,11 +123,7 @@ def build_ask_dag(
             task_id="ask",
             question="{{ params.question }}",
             collection="{{ params.collection }}",
-            llm_conn_id=llm_conn_id,
-            fallback_conn_ids=fallback_conn_ids,
-            rerank_conn_id=rerank_conn_id,
-            weaviate_conn_id=weaviate_conn_id,
-            model_conn_id=model_conn_id,
+            **connections,
         )
         dag.add_result(ask.output)
     return dag

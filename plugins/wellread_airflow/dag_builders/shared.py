@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,11 @@ def new_dag(dag_id: str, *, schedule: Any, tags: tuple[str, ...], **options: Any
         "dagrun_timeout": timedelta(hours=24),
     }
     return DAG(dag_id=dag_id, schedule=schedule, tags=[*TAGS, *tags], **(facts | options))
+
+
+def of_index(connections: Mapping[str, Any]) -> dict[str, Any]:
+    """The connections of a step that asks no model."""
+    return {name: connections[name] for name in ("weaviate_conn_id", "model_conn_id") if name in connections}
 
 
 def collection_param() -> Param:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param
 
-from wellread_airflow.dag_builders.shared import collection_param, new_dag, task_defaults
+from wellread_airflow.dag_builders.shared import collection_param, new_dag, of_index, task_defaults
 from wellread_airflow.operators.watching import AnswerQuestionFileOperator, ClaimQuestionFilesOperator
 
 
@@ -18,17 +17,13 @@ def build_watch_questions_dag(
     schedule: Any = "*/5 * * * *",
     folder: str | None = None,
     files_at_once: int = 2,
-    llm_conn_id: str | None = None,
-    fallback_conn_ids: Sequence[str] = (),
-    rerank_conn_id: str | None = None,
-    weaviate_conn_id: str | None = None,
-    model_conn_id: str | None = None,
+    **connections: Any,
 ) -> DAG:
     """A DAG that answers each file of questions that is dropped into a folder.
 
-    ``folder``: the form's default; ``questions`` in ``WELLREAD_HOME`` without it.
+    ``folder``: the form's default; ``questions`` in ``WELLREAD_HOME`` without it. ``connections``: the connection
+    ids of ``ModelOperator``.
     """
-    where: dict[str, Any] = {"weaviate_conn_id": weaviate_conn_id, "model_conn_id": model_conn_id}
     with new_dag(
         dag_id,
         description="Answer files of questions that are dropped into a folder",
@@ -38,17 +33,16 @@ def build_watch_questions_dag(
         params={"folder": _folder_param(folder), "collection": collection_param()},
         default_args=task_defaults() | {"execution_timeout": timedelta(hours=12)},
     ) as dag:
-        claim = ClaimQuestionFilesOperator(task_id="claim_files", folder="{{ params.folder }}", **where)
+        claim = ClaimQuestionFilesOperator(
+            task_id="claim_files", folder="{{ params.folder }}", **of_index(connections)
+        )
         AnswerQuestionFileOperator.partial(
             task_id="answer_file",
             folder="{{ params.folder }}",
             collection="{{ params.collection }}",
             max_active_tis_per_dagrun=files_at_once,
             map_index_template="{{ task.name }}",
-            llm_conn_id=llm_conn_id,
-            fallback_conn_ids=fallback_conn_ids,
-            rerank_conn_id=rerank_conn_id,
-            **where,
+            **connections,
         ).expand(name=claim.output)
     return dag
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from wellread_airflow.answer_sets import store_rows
 from wellread_airflow.files import checked_target, written_file
+from wellread_airflow.operators.executing import ExecutingOperator
 from wellread_airflow.operators.inputs import questions_of
-from wellread_airflow.operators.question_options import (
-    PlanningOperator,
-    report_as_dict,
-    require_no_consent,
-)
+from wellread_airflow.operators.job_values import report_as_dict, require_no_consent
+from wellread_airflow.operators.question_options import PlanningOperator
 from wellread_airflow.operators.workspace_operator import ModelOperator, task_name
 
 if TYPE_CHECKING:
@@ -26,15 +24,15 @@ if TYPE_CHECKING:
 LARGEST_XCOM_BYTES = 4_000
 
 
-class AnswerQuestionsOperator(PlanningOperator):
+class AnswerQuestionsOperator(PlanningOperator, ExecutingOperator):
     """Answer questions with checked quotes; every question becomes one row of the answers.
 
     Args:
         answers: Path or URI of the file to write; its ending says the format. It appears whole or not at all.
         job_name: Under a name the answers are compared with those that were published last; the counts of the
             difference are in the result.
-        rest: As for ``PlanningOperator``. A plan above ``answering.budget.confirm_above_usd`` is refused: the
-            DAG ``answer_questions`` has a task that asks a person.
+        rest: As for ``PlanningOperator`` and ``ExecutingOperator``. A plan above the setting
+            ``answering.budget.confirm_above_usd`` is refused: the DAG ``answer_questions`` asks a person instead.
 
     Returns the counts by status and the address of the answers. A retry goes on with the frozen plan of the
     attempt that died: what was answered is not asked, or paid, again.

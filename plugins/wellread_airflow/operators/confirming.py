@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from wellread_airflow.connections import ConnectionIds, opened_workspace
 from wellread_airflow.failures import FailurePolicy, airflow_failures
-from wellread_airflow.operators.question_options import job_from_dict, price_range
+from wellread_airflow.operators.job_values import job_from_dict, price_range
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from wellread_airflow.files import local_copy, written_file
 from wellread_airflow.form_values import is_set, text_or_none
-from wellread_airflow.operators.question_options import QuestionJobOperator, require_no_consent
+from wellread_airflow.operators.job_values import require_no_consent
+from wellread_airflow.operators.question_options import QuestionJobOperator
 from wellread_airflow.operators.workspace_operator import task_name
 
 if TYPE_CHECKING:
@@ -54,18 +55,14 @@ class EvaluateRetrievalOperator(QuestionJobOperator):
         with local_copy(self.gold) as path:
             gold = read_gold(path)
         judge = self.judge(workspace, context)
-        self._is_asking = True
-        try:
-            report = evaluate_collection(
-                workspace,
-                gold,
-                answers=self.answered(),
-                judge=judge,
-                owner=task_name(context, self.task_id),
-                approve=lambda job: require_no_consent(workspace, job),
-            )
-        finally:
-            self._is_asking = False
+        report = evaluate_collection(
+            workspace,
+            gold,
+            answers=self.answered(),
+            judge=judge,
+            owner=task_name(context, self.task_id),
+            approve=lambda job: require_no_consent(workspace, job),
+        )
         self._write_rows(report)
         results = results_of(workspace, gold, report, judge=judge)
         self._log(report)

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Any
 from wellread_airflow.answer_sets import store_rows
 from wellread_airflow.destinations import addresses_of, check_destinations
 from wellread_airflow.form_values import number_or_none, text_or_none
+from wellread_airflow.operators.executing import ExecutingOperator
 from wellread_airflow.operators.inputs import questions_of
-from wellread_airflow.operators.question_options import (
-    PlanningOperator,
-    QuestionJobOperator,
-    job_as_dict,
-    job_from_dict,
-    needs_consent,
-    report_as_dict,
-)
+from wellread_airflow.operators.job_values import job_as_dict, job_from_dict, needs_consent, report_as_dict
+from wellread_airflow.operators.question_options import PlanningOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -74,7 +69,7 @@ class PlanPromptsOperator(PlanningOperator):
         }
 
 
-class RunPromptsOperator(QuestionJobOperator):
+class RunPromptsOperator(ExecutingOperator):
     """Execute a planned job to its last row; every question becomes one answer row.
 
     A retry, whatever killed the attempt before, goes on with the same plan: what is answered is not asked, or paid,
@@ -82,12 +77,12 @@ class RunPromptsOperator(QuestionJobOperator):
 
     Args:
         plan: The whole output of ``PlanPromptsOperator``.
-        rest: As for ``QuestionJobOperator``; collection, mode and prompt come with the plan.
+        rest: As for ``ExecutingOperator``; collection, mode and prompt come with the plan.
 
     Returns the counts, the cost and ``answers``: the reference of the rows, for the tasks after it.
     """
 
-    template_fields: Sequence[str] = (*QuestionJobOperator.template_fields, "plan")
+    template_fields: Sequence[str] = (*ExecutingOperator.template_fields, "plan")
 
     def __init__(self, *, plan: Any, **rest: Any) -> None:
         rest.setdefault("multiple_outputs", True)

@@ -11,8 +11,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from wellread.errors import BudgetDeferredError, LeaseHeldError, WellreadError
 from wellread_airflow.drop_folder import DropFolder, cut_names
 from wellread_airflow.form_values import text_or_none
+from wellread_airflow.operators.executing import ExecutingOperator
 from wellread_airflow.operators.inputs import questions_of
-from wellread_airflow.operators.question_options import PlanningOperator, report_as_dict, require_no_consent
+from wellread_airflow.operators.job_values import report_as_dict, require_no_consent
+from wellread_airflow.operators.question_options import PlanningOperator
 from wellread_airflow.operators.workspace_operator import WorkspaceOperator, task_name
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class ClaimQuestionFilesOperator(WorkspaceOperator):
         return kept
 
 
-class AnswerQuestionFileOperator(PlanningOperator):
+class AnswerQuestionFileOperator(PlanningOperator, ExecutingOperator):
     """Answer one claimed file into ``out/`` and put it into ``done/``, or into ``failed/`` with an error file.
 
     What a retry may help (an outage, a rate limit) leaves the file where it is: the next attempt, or the next run
@@ -83,7 +85,8 @@ class AnswerQuestionFileOperator(PlanningOperator):
                 raise AirflowSkipException(f"{self.name} was answered by another run.")
             try:
                 job = self.plan_job(workspace, questions_of(str(path)))
-                told = self._answered(workspace, context, job, folder)
+                require_no_consent(workspace, job)
+                told = self.finish_job(workspace, context, job)
             except WellreadError as error:
                 if not error.retryable:
                     folder.fail(self.name, error)
@@ -91,15 +94,15 @@ class AnswerQuestionFileOperator(PlanningOperator):
             folder.finish(self.name)
         return {**told, "file": self.name, "answers": str(folder.out(self.name))}
 
-    def _answered(
-        self, workspace: Workspace, context: Context, job: PlannedJob, folder: DropFolder
-    ) -> dict[str, Any]:
+    def finish_job(self, workspace: Workspace, context: Context, job: PlannedJob) -> dict[str, Any]:
+        """Execute the plan and write the answers. It is never resumed: the next run looks again."""
         from wellread.answering.files.answer_files import write_answers
         from wellread.workspace.questions import finish_plan
 
-        require_no_consent(workspace, job)
         report = self.advance_job(workspace, context, job)
-        write_answers(finish_plan(workspace, job, report).rows, folder.out(self.name))
+        write_answers(
+            finish_plan(workspace, job, report).rows, drop_folder_of(workspace, self.folder).out(self.name)
+        )
         return report_as_dict(report)
 
     def job_owner(self, context: Context) -> str:
