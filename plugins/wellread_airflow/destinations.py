@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _CONNECTION = "conn:"
 _DATABASES = ("postgres", "sqlite")
-FILE_FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,13 @@ class StoredFile:
     def check(self, columns: Sequence[str]) -> None:
         """The ending."""
         del columns
-        checked_target(self.address, formats=FILE_FORMATS)
+        checked_target(self.address)
 
     def publish(self, publication: Publication) -> None:
         """Write it whole."""
         from wellread.answering.files.answer_files import write_answers
 
-        with written_file(self.address, formats=FILE_FORMATS) as path:
+        with written_file(self.address) as path:
             write_answers(publication.rows, path)
 
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wellread.errors import SettingsError, WellreadError
+from wellread_airflow.files import FORMATS
 
-QUESTION_FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet")
 _PARTIAL = (".part", ".tmp", ".crdownload")
 
 
@@ -88,7 +88,7 @@ class DropFolder:
 
 def _is_whole(path: Path, settle_seconds: float) -> bool:
     name = path.name.lower()
-    if name.startswith((".", "~$")) or name.endswith(_PARTIAL) or path.suffix.lower() not in QUESTION_FORMATS:
+    if name.startswith((".", "~$")) or name.endswith(_PARTIAL) or path.suffix.lower() not in FORMATS:
         return False
     try:
         age_seconds = datetime.now(UTC).timestamp() - path.stat().st_mtime

@@ -15,7 +15,8 @@ from wellread.errors import SettingsError
 if TYPE_CHECKING:
     from wellread.questions import Question
 
-_FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx")
+FORMATS = (".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet")
+"""Of questions and of answers."""
 _SCHEME = "://"
 
 
@@ -40,7 +41,7 @@ def local_copy(address: str) -> Iterator[Path]:
         yield copy
 
 
-def checked_target(address: str, *, formats: tuple[str, ...] = _FORMATS) -> None:
+def checked_target(address: str, *, formats: tuple[str, ...] = FORMATS) -> None:
     """Raises ``SettingsError`` for an ending that no format has, or a folder that is not there."""
     if Path(_name(address)).suffix.lower() not in formats:
         raise SettingsError(
@@ -57,7 +58,7 @@ def checked_target(address: str, *, formats: tuple[str, ...] = _FORMATS) -> None
 
 
 @contextmanager
-def written_file(address: str, *, formats: tuple[str, ...] = _FORMATS) -> Iterator[Path]:
+def written_file(address: str, *, formats: tuple[str, ...] = FORMATS) -> Iterator[Path]:
     """A path to write to; what stands there at the end of the block is at ``address``, whole.
 
     Raises ``SettingsError`` before the block as :func:`checked_target` does.
