@@ -12,7 +12,7 @@ from typing import Any
 Respond = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A required action -> ``{"chosen_options": [...], "params_input": {...}}``."""
 
-_READING_SECONDS = 2.0
+_READING_SECONDS = 5.0
 """`dag.test()` writes a task's state once more after it was parked; a response before that would be lost."""
 
 
