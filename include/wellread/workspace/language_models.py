@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from wellread.answering.language_model import LanguageModelAnswerer, PromptParts
 from wellread.answering.prompting.examples import PromptExample, choose_examples
 from wellread.answering.prompting.templates import ModelHints, load_prompt
 from wellread.answering.protocol import AnswerRequest
-from wellread.answering.settings import AnsweringSettings, PromptSettings
+from wellread.answering.settings import PromptSettings
 from wellread.coordination.factory import build_rate_limiter, build_response_cache
 from wellread.coordination.protocol import RateLimiter, ResponseCache
 from wellread.ledger.rate_limits import LedgerRateLimiter
@@ -104,20 +104,20 @@ class LanguageModels:
         settings = self.workspace.settings.answering
         prompt = settings.prompt
         key = fence_key(self.workspace)
+        template = load_prompt(prompt_name(prompt, model), folder=prompt.folder)
         return PromptParts(
-            template=load_prompt(prompt_name(prompt, model), folder=prompt.folder),
+            template=template,
             repair=load_prompt("repair", folder=prompt.folder),
             key=key,
             packing=prompt.packing,
-            choose_examples=self._example_chooser(settings),
+            choose_examples=self._example_chooser(prompt, template.examples),
             leaks=settings.leaks,
             masker=Masker(prompt.masking, key) if prompt.masking.enabled else None,
         )
 
-    def _example_chooser(self, settings: AnsweringSettings) -> Callable[[str], tuple[PromptExample, ...]]:
-        prompt = settings.prompt
-        examples = load_prompt(prompt.name, folder=prompt.folder).examples if prompt.examples_count else ()
-
+    def _example_chooser(
+        self, prompt: PromptSettings, examples: Sequence[PromptExample]
+    ) -> Callable[[str], tuple[PromptExample, ...]]:
         def choose(question: str) -> tuple[PromptExample, ...]:
             return choose_examples(
                 examples,
