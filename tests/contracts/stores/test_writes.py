@@ -106,7 +106,9 @@ def test_closing_reopening_and_access_move_one_property_only(
     assert len(store.objects_of_revision(projection, kind, 7)) == 20
     store.set_rev_to(projection, kind, ids, 0)
     store.set_acl(projection, kind, ids, ("board",))
-    assert store.fetch_objects(projection, kind, ids) == before
+    assert store.fetch_objects(projection, kind, ids) == {
+        key: dataclasses.replace(item, acl=("board",)) for key, item in before.items()
+    }
     assert store.vector_indexed_ids(projection, 1, 20) == {chunk.object_id for chunk in chunks}
 
 
