@@ -78,8 +78,9 @@ def rebuild(parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECON
     with ExitStack() as stack:
         held = _Sources(parts, collection, stack)
         held.take_all()
-        done.is_resumed = _was_switched(parts, collection)
-        if not done.is_resumed:
+        if _was_switched(parts, collection):
+            _resume_switched(parts, done, held)
+        else:
             _build(parts, done, held)
         flush_heads(parts, collection)
         with parts.ledger.reading() as reading:
@@ -165,6 +166,14 @@ def _was_switched(parts: Parts, collection: str) -> bool:
         is_left = bool(projections.projections_in_state(reading, collection, "replaced"))
         live = revisions.live_projection(reading, collection)
     return is_left and parts.store.projection_exists(live)
+
+
+def _resume_switched(parts: Parts, done: Rebuilt, held: _Sources) -> None:
+    """The new copy is live. A server that was killed with the earlier try has lost its newest index entries."""
+    done.is_resumed = True
+    with parts.ledger.reading() as reading:
+        live = revisions.live_projection(reading, done.collection)
+    _audit(parts, done, live, held)
 
 
 def _build(parts: Parts, done: Rebuilt, held: _Sources) -> None:
