@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from wellread.models.chat.presets import PRESETS, base_url_of
 from wellread.models.chat.protocol import ChatMessage, ChatRequest, ChatSchema
 from wellread.models.chat.settings import ChatModelSettings
 from wellread.testing.provider_server import ProviderServer, RecordedRequest, provider_server
+from wellread.workspace.settings import load_settings
 
 KEY = "key-31337-secret"
 ASKED = ChatRequest(
@@ -262,3 +264,21 @@ def test_secrets_of_headers_are_never_shown(caplog: pytest.LogCaptureFixture) ->
     shown = f"{caught.value!r} {caught.value} {caught.value.as_dict()} {chat!r} {vars(chat)} {caplog.text}"
     assert "4711" not in shown
     assert "31337" not in shown
+
+
+def test_settings_that_were_loaded_leave_structured_output_to_the_preset(
+    server: ProviderServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(BY_NAME["bedrock"].key_variable, KEY)
+    environment = {
+        "WELLREAD_HOME": str(tmp_path),
+        "WELLREAD_CHAT__PROVIDER": "openai",
+        "WELLREAD_CHAT__PRESET": "bedrock",
+        "WELLREAD_CHAT__BASE_URL": server.url,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    loaded = load_settings({"collection": "Documents"}).chat
+    assert "response_format" not in sent(server, OpenAIChat(loaded)).body
+    stated = loaded.model_copy(update={"structure": "schema"})
+    assert sent(server, OpenAIChat(stated)).body["response_format"]["type"] == "json_schema"

@@ -15,6 +15,7 @@ from wellread.models.chat.anthropic_messages import (
     read_message,
 )
 from wellread.models.chat.configured_limits import configured_limits
+from wellread.models.chat.presets import structure_of
 from wellread.models.chat.protocol import (
     ChatBatches,
     ChatIdentity,
@@ -51,7 +52,7 @@ class AnthropicChat:
     @property
     def identity(self) -> ChatIdentity:
         """What replies depend on."""
-        parameters = {**message_options(self._settings), "structure": self._settings.structure}
+        parameters = {**message_options(self._settings), "structure": structure_of(self._settings)}
         return ChatIdentity(
             provider="anthropic", protocol="anthropic-messages", model=self._settings.model, parameters=parameters
         )

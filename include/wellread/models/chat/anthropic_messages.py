@@ -11,6 +11,7 @@ from typing import Any
 
 from wellread.errors import SettingsError
 from wellread.identities import canonical_json
+from wellread.models.chat.presets import structure_of
 from wellread.models.chat.protocol import (
     ChatReply,
     ChatRequest,
@@ -56,7 +57,7 @@ def message_parameters(request: ChatRequest, *, settings: ChatModelSettings, ask
     """
     if request.documents:
         raise SettingsError(asked, found="documents beside the messages", remedy="Set grounding: messages.")
-    messages = messages_with_schema(request) if settings.structure == "prompt" else request.messages
+    messages = messages_with_schema(request) if structure_of(settings) == "prompt" else request.messages
     parameters: dict[str, Any] = {
         "model": settings.model,
         "messages": [
@@ -73,10 +74,10 @@ def message_parameters(request: ChatRequest, *, settings: ChatModelSettings, ask
 
 
 def _add_schema(parameters: dict[str, Any], schema: ChatSchema, *, settings: ChatModelSettings, asked: str) -> None:
-    if settings.structure == "schema":
+    if structure_of(settings) == "schema":
         output = {"type": "json_schema", "schema": _narrowed(schema, asked=asked)}
         parameters["output_config"] = {**parameters.get("output_config", {}), "format": output}
-    elif settings.structure == "json":
+    elif structure_of(settings) == "json":
         tool = {"name": schema.name, "description": "Give the answer.", "input_schema": dict(schema.schema)}
         parameters["tools"] = [tool]
         parameters["tool_choice"] = {"type": "tool", "name": schema.name}

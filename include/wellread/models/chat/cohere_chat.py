@@ -7,6 +7,7 @@ from typing import Any
 from wellread.errors import ResponseUnknownError, SettingsError
 from wellread.models.chat.cohere_replies import FAILED_FINISHES, cohere_limits, read_cohere_reply
 from wellread.models.chat.configured_limits import configured_limits
+from wellread.models.chat.presets import structure_of
 from wellread.models.chat.protocol import (
     ChatBatches,
     ChatDocument,
@@ -55,7 +56,7 @@ class CohereChat:
     @property
     def identity(self) -> ChatIdentity:
         """What replies depend on."""
-        parameters = {**self._options(), "structure": self._settings.structure}
+        parameters = {**self._options(), "structure": structure_of(self._settings)}
         return ChatIdentity(
             provider="cohere", protocol="cohere-chat", model=self._settings.model, parameters=parameters
         )
@@ -108,7 +109,7 @@ class CohereChat:
         return f"CohereChat({self._settings.model!r})"
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
-        in_words = self._settings.structure != "schema" and not request.documents
+        in_words = structure_of(self._settings) != "schema" and not request.documents
         messages = messages_with_schema(request) if in_words else request.messages
         body: dict[str, Any] = {
             "model": self._settings.model,
@@ -117,7 +118,7 @@ class CohereChat:
         }
         if request.documents:
             body["documents"] = [_document(document) for document in request.documents]
-        elif request.schema is not None and self._settings.structure != "prompt":
+        elif request.schema is not None and structure_of(self._settings) != "prompt":
             body["response_format"] = self._response_format(request.schema)
         return body
 
@@ -130,7 +131,7 @@ class CohereChat:
         return options
 
     def _response_format(self, schema: ChatSchema) -> dict[str, object]:
-        is_told = self._settings.structure == "schema"
+        is_told = structure_of(self._settings) == "schema"
         return {"type": "json_object", **({"json_schema": dict(schema.schema)} if is_told else {})}
 
 

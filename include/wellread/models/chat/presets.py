@@ -144,8 +144,10 @@ def facts_of(settings: ChatModelSettings) -> PresetFacts:
 
 
 def structure_of(settings: ChatModelSettings) -> Structure:
-    """How structured output is asked for: as the settings say, else as the preset can."""
-    return settings.structure if "structure" in settings.model_fields_set else facts_of(settings).structure
+    """How structured output is asked for: as the settings say, else as the preset can, else by a schema."""
+    if settings.structure is not None:
+        return settings.structure
+    return "schema" if settings.preset is None else PRESETS[settings.preset].structure
 
 
 def resolve_endpoint(settings: ChatModelSettings) -> Endpoint:

@@ -72,10 +72,11 @@ class ChatModelSettings(BaseModel):
     context_tokens: int = Field(
         default=16_000, ge=256, description="Input and output together: the model's window, or less to save money."
     )
-    structure: Structure = Field(
-        default="schema",
+    structure: Structure | None = Field(
+        default=None,
         description="How structured output is asked for: by a JSON Schema, as 'some JSON' with the schema in the "
-        "prompt, or in the prompt alone. The reply is validated here in all three cases.",
+        "prompt, or in the prompt alone. The reply is validated here in all three cases. None: as the preset's "
+        "server can, else by a schema.",
     )
     grounding: Literal["messages", "documents"] = Field(
         default="messages",
