@@ -25,7 +25,14 @@ from wellread.errors import PolicyError, SettingsError, WellreadError
 from wellread.questions import AnswerRow, Question
 from wellread.workspace import Workspace
 from wellread.workspace.publishing import destination_of, publish_answers, read_questions_at
-from wellread.workspace.questions import BatchResult, PlannedJob, advance_plan, finish_plan, plan_questions
+from wellread.workspace.questions import (
+    BatchResult,
+    PlannedJob,
+    advance_plan,
+    close_job,
+    finish_plan,
+    plan_questions,
+)
 from wellread.workspace.questions import ask as ask_one
 
 EXIT_INTERRUPTED = 130
@@ -62,6 +69,7 @@ def answer(output: Output, options: AnswerOptions) -> None:
         with AnswerProgress(output, workspace) as progress:
             result = _execute(output, workspace, job, progress, job_name=options.job_name)
         places = _publish(output, workspace, result, destinations, job_name=options.job_name)
+        close_job(workspace, job, result.rows, job_name=options.job_name)
     _print_result(output, job, result, places)
 
 

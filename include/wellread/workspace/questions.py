@@ -208,13 +208,27 @@ def finish_plan(
     collection: str | None = None,
     job_name: str | None = None,
 ) -> BatchResult:
-    """The rows of a job that is at its end; under a name they are compared with those published last."""
+    """The rows of a job that is at its end; under a name they are compared with those published last.
+
+    Writes nothing: once the rows stand where they are wanted, ``close_job`` remembers that.
+    """
     answerer = answerer_of(workspace, collection=collection)
     jobs, artifacts = workspace.question_jobs, workspace.artifacts
     rows = answerer.finish(job.plan_reference, ledger=jobs, artifacts=artifacts)
-    diff = _published(workspace, job_name, rows) if job_name is not None else None
-    jobs.remember_plan(job.input_key, job.plan_reference, finished=True)
+    diff = answer_changes(workspace, job_name, rows) if job_name is not None else None
     return BatchResult(rows, report, job.plan_reference, job.resumed, diff)
+
+
+def close_job(
+    workspace: Workspace, job: PlannedJob, rows: Sequence[AnswerRow], *, job_name: str | None = None
+) -> None:
+    """The rows are written: the next call plans anew, and is compared with them under the job's name.
+
+    A call that dies before this goes on with the same plan, pays nothing, and shows the same differences.
+    """
+    if job_name is not None:
+        remember_answers(workspace, job_name, rows)
+    workspace.question_jobs.remember_plan(job.input_key, job.plan_reference, finished=True)
 
 
 def answer_changes(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> AnswerDiff | None:
@@ -231,12 +245,6 @@ def remember_answers(workspace: Workspace, job_name: str, rows: Sequence[AnswerR
     content = json.dumps([answer_row_as_dict(row) for row in rows], ensure_ascii=False)
     reference = workspace.artifacts.put(_RESULTS, content.encode("utf-8", "surrogatepass"))
     workspace.question_jobs.remember_results(job_name, reference)
-
-
-def _published(workspace: Workspace, job_name: str, rows: Sequence[AnswerRow]) -> AnswerDiff | None:
-    diff = answer_changes(workspace, job_name, rows)
-    remember_answers(workspace, job_name, rows)
-    return diff
 
 
 def answer_questions(
@@ -269,7 +277,9 @@ def answer_questions(
         sending=job.sending,
         on_progress=on_progress,
     )
-    return finish_plan(workspace, job, report, collection=collection, job_name=job_name)
+    result = finish_plan(workspace, job, report, collection=collection, job_name=job_name)
+    close_job(workspace, job, result.rows, job_name=job_name)
+    return result
 
 
 def _input_key(answerer: Answerer, questions: Sequence[Question], evidence: EvidenceSettings) -> str:

@@ -61,12 +61,14 @@ class AnswerQuestionsOperator(PlanningOperator, ExecutingOperator):
     def finish_job(self, workspace: Workspace, context: Context, job: PlannedJob) -> dict[str, Any]:
         """Execute the plan, or the rest of it, and write the answers."""
         from wellread.answering.files.answer_files import write_answers
-        from wellread.workspace.questions import finish_plan
+        from wellread.workspace.questions import close_job, finish_plan
 
         report = self.advance_job(workspace, context, job)
-        result = finish_plan(workspace, job, report, job_name=self.job_name or None)
+        job_name = self.job_name or None
+        result = finish_plan(workspace, job, report, job_name=job_name)
         with written_file(self.answers) as path:
             write_answers(result.rows, path)
+        close_job(workspace, job, result.rows, job_name=job_name)
         return {
             **report_as_dict(report),
             "answers": self.answers,

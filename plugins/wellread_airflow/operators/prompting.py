@@ -103,8 +103,10 @@ class RunPromptsOperator(ExecutingOperator):
 
     def finish_job(self, workspace: Workspace, context: Context, job: PlannedJob) -> dict[str, Any]:
         """Execute it, or the rest of it, and keep the rows."""
-        from wellread.workspace.questions import finish_plan
+        from wellread.workspace.questions import close_job, finish_plan
 
         report = self.advance_job(workspace, context, job)
         result = finish_plan(workspace, job, report)
-        return {**report_as_dict(report), "answers": store_rows(workspace, result.rows), "plan": job.plan_reference}
+        answers = store_rows(workspace, result.rows)
+        close_job(workspace, job, result.rows)
+        return {**report_as_dict(report), "answers": answers, "plan": job.plan_reference}

@@ -97,12 +97,12 @@ class AnswerQuestionFileOperator(PlanningOperator, ExecutingOperator):
     def finish_job(self, workspace: Workspace, context: Context, job: PlannedJob) -> dict[str, Any]:
         """Execute the plan and write the answers. It is never resumed: the next run looks again."""
         from wellread.answering.files.answer_files import write_answers
-        from wellread.workspace.questions import finish_plan
+        from wellread.workspace.questions import close_job, finish_plan
 
         report = self.advance_job(workspace, context, job)
-        write_answers(
-            finish_plan(workspace, job, report).rows, drop_folder_of(workspace, self.folder).out(self.name)
-        )
+        rows = finish_plan(workspace, job, report).rows
+        write_answers(rows, drop_folder_of(workspace, self.folder).out(self.name))
+        close_job(workspace, job, rows)
         return report_as_dict(report)
 
     def job_owner(self, context: Context) -> str:

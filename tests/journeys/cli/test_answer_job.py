@@ -74,6 +74,21 @@ def test_answers_go_everywhere_and_a_change_is_told_apart(
     assert "77 cranes" in found["amber"]
 
 
+def test_a_change_that_could_not_be_published_is_still_a_change(
+    shell: Any, harbours: Path, model: ProviderServer, questions: Path, tmp_path: Path
+) -> None:
+    asked = ("answer", str(questions), "--out", str(tmp_path / "a.csv"), "--json")
+    assert shell(*asked).code == 0
+    (harbours / "amber.txt").write_text("The amber harbour has 55 cranes. They stand on its quay.", "utf-8")
+    assert shell("ingest", str(harbours), "--json").code == 0
+    nobody = "http://127.0.0.1:9/answers"  # the discard port: refused at once
+    assert shell(*asked, "--to", nobody).code != 0
+    paid = model.meter().billed_count
+    again = shell(*asked).said
+    assert (again["resumed"], again["diff"]["changed"], model.meter().billed_count) == (True, 1, paid)
+    assert shell(*asked).said["diff"]["changes"] == []
+
+
 def test_a_budget_ends_rows_and_more_of_it_goes_on(
     shell: Any, harbours: Path, model: ProviderServer, questions: Path, tmp_path: Path
 ) -> None:
