@@ -106,7 +106,7 @@ def test_a_price_that_a_person_rejects_is_not_paid_and_its_plan_is_dropped(paid:
 
 def test_a_response_that_airflow_refuses_ends_the_run_and_says_so(paid: Paid, tmp_path: Path) -> None:
     conf = {"answers": str(tmp_path / "answers.csv"), "confirm_above_usd": 0.000001}
-    with person(choosing("Perhaps")) as someone, pytest.raises(AssertionError, match="refused.*Perhaps"):
+    with person(choosing("Perhaps")) as someone, pytest.raises(AssertionError, match=r"refused.*Perhaps"):
         paid.run(conf, seed=7)
     assert someone.asked == []
     assert paid.server.meter().billed_count == 0

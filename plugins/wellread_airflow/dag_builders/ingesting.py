@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, TriggerRule, XComArg
+from airflow.sdk import DAG, Param, TriggerRule, XComArg
 
 from wellread.errors import SettingsError
 from wellread.runs import SourceDeclaration
 from wellread.sources.declarations import declaration_paths, load_declaration
+from wellread_airflow.dag_builders.forms import box_param
 from wellread_airflow.dag_builders.shared import new_dag, task_defaults
 from wellread_airflow.operators.ingesting import (
     RUN_KEY,
@@ -61,9 +62,15 @@ def build_ingest_dag(
         doc_md=_ingest_doc(declaration),
         schedule=declaration.schedule,
         tags=("ingest", declaration.collection),
+        params={"approve_held": _approve_param()},
         default_args=task_defaults(declaration.owner),
     ) as dag:
-        plan = PlanChangesOperator(task_id="plan_changes", declaration=declaration, **connections)
+        plan = PlanChangesOperator(
+            task_id="plan_changes",
+            declaration=declaration,
+            approve_held="{{ params.approve_held }}",
+            **connections,
+        )
         common = {"run": XComArg(plan, key=RUN_KEY), "collection": declaration.collection, **connections}
         batches = common | {
             "max_active_tis_per_dagrun": batches_at_once,
@@ -85,6 +92,15 @@ def build_ingest_dag(
 def _publish(declaration: SourceDeclaration, **options: Any) -> PublishRevisionOperator:
     return PublishRevisionOperator(
         task_id="publish_revision", source_id=declaration.id, trigger_rule=TriggerRule.ALL_DONE, **options
+    )
+
+
+def _approve_param() -> Param:
+    return box_param(
+        "Approve held deletions",
+        "Deletions of this source that wait for a person are approved, and this run applies those that are still "
+        "gone. `wellread status` counts them, the DAG `approve_deletions` shows them.",
+        default=False,
     )
 
 
