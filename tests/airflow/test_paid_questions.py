@@ -15,7 +15,12 @@ from wellread.testing.provider_server import Fault, provider_process
 if TYPE_CHECKING:
     from conftest import Deployment
 
-pytestmark = [pytest.mark.airflow, pytest.mark.weaviate, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.weaviate,
+    # In a thread: Airflow's own task timeouts take the process's alarm away.
+    pytest.mark.timeout(300, method="thread"),
+]
 COUNT = len(KEEPERS)
 
 

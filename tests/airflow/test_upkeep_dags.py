@@ -1,4 +1,4 @@
-"""The operator's DAGs as whole runs on a real index: what differs is repaired, a run is put back, a person is asked."""
+"""The operator's DAGs as whole runs on a real index: it is repaired, a run is put back, a person is asked."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ from wellread.workspace import Workspace
 
 if TYPE_CHECKING:
     from conftest import Deployment
-
     from wellread_airflow.demo.dag_runs import DagRunResult
 
-pytestmark = [pytest.mark.airflow, pytest.mark.weaviate, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.weaviate,
+    # In a thread: Airflow's own task timeouts take the process's alarm away.
+    pytest.mark.timeout(300, method="thread"),
+]
 NAMES = [f"note-{number:02}.txt" for number in range(12)]
 QUICK = """
 from datetime import timedelta

@@ -27,6 +27,8 @@ from wellread_airflow.operators.reporting import ReportRunOperator
 _SOME = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 """A batch that failed must not keep the others from being judged and loaded."""
 
+_OF_A_BATCH = {"execution_timeout": timedelta(hours=4), "map_index_template": "batch {{ task.batch }}"}
+
 
 def sound_sources(folder: Path) -> tuple[SourceDeclaration, ...]:
     """The declarations of a folder without the faulty ones: one bad file must not take every DAG away.
@@ -65,18 +67,9 @@ def build_ingest_dag(
         params={"approve_held": _approve_param()},
         default_args=task_defaults(declaration.owner),
     ) as dag:
-        plan = PlanChangesOperator(
-            task_id="plan_changes",
-            declaration=declaration,
-            approve_held="{{ params.approve_held }}",
-            **connections,
-        )
+        plan = _plan(declaration, **connections)
         common = {"run": XComArg(plan, key=RUN_KEY), "collection": declaration.collection, **connections}
-        batches = common | {
-            "max_active_tis_per_dagrun": batches_at_once,
-            "execution_timeout": timedelta(hours=4),
-            "map_index_template": "batch {{ task.batch }}",
-        }
+        batches = common | {"max_active_tis_per_dagrun": batches_at_once, **_OF_A_BATCH}
         extract = ExtractDocumentsOperator.partial(task_id="extract_documents", pool=parse_pool, **batches)
         load = LoadDocumentsOperator.partial(task_id="load_documents", pool=write_pool, **batches)
         (
@@ -87,6 +80,12 @@ def build_ingest_dag(
             >> ReportRunOperator(task_id="report_run", trigger_rule=TriggerRule.ALL_DONE, **common)
         )
     return dag
+
+
+def _plan(declaration: SourceDeclaration, **options: Any) -> PlanChangesOperator:
+    return PlanChangesOperator(
+        task_id="plan_changes", declaration=declaration, approve_held="{{ params.approve_held }}", **options
+    )
 
 
 def _publish(declaration: SourceDeclaration, **options: Any) -> PublishRevisionOperator:

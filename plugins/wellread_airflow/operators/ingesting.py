@@ -36,9 +36,7 @@ class PlanChangesOperator(WorkspaceOperator):
 
     template_fields: Sequence[str] = ("approve_held",)
 
-    def __init__(
-        self, *, declaration: SourceDeclaration, approve_held: bool | str = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, declaration: SourceDeclaration, approve_held: bool | str = False, **kwargs: Any) -> None:
         kwargs.setdefault("collection", declaration.collection)
         super().__init__(**kwargs)
         self.declaration = declaration
