@@ -6,8 +6,8 @@ from typing import Any
 
 _NAME = "Wellread"
 _OPERATORS = (
-    *("answering", "checking", "confirming", "evaluating", "gating", "ingesting", "prompting", "publishing"),
-    *("reporting", "retrieving", "reviewing", "watching"),
+    *("answering", "approving", "checking", "confirming", "consenting", "evaluating", "gating", "ingesting"),
+    *("prompting", "publishing", "reconciling", "reporting", "retrieving", "reviewing", "undoing", "watching"),
 )
 
 
@@ -20,7 +20,7 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [{"integration-name": _NAME, "tags": ["ai"]}],
         "operators": [_modules("operators", *_OPERATORS)],
         "sensors": [_modules("sensors", "index_fresh")],
-        "triggers": [_modules("triggers", "batches", "index_fresh")],
+        "triggers": [_modules("triggers", "batches", "index_fresh", "sources_free")],
         "task-decorators": [
             {"name": "wellread_answer", "class-name": "wellread_airflow.decorators.wellread_answer_task"},
             {"name": "wellread_retrieve", "class-name": "wellread_airflow.decorators.wellread_retrieve_task"},

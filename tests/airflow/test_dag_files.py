@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.definitions._internal.types import NOTSET
+from airflow.sdk.exceptions import ParamValidationError
 
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).parents[2]
+QUESTIONS = ("answer_questions", "ask", "evaluate_index", "watch_questions")
+UPKEEP = ("approve_deletions", "rebuild_index", "reconcile_index", "release_source", "undo_run")
+NEEDED = {"run_id", "source"}
+"""Fields that have no default, because nobody can guess them."""
 
 
 def bag_of(folder: Path) -> Any:
@@ -25,7 +32,7 @@ def bag(airflow_environment: Path) -> Any:
 
 def test_all_dags_load_without_an_import_error(bag: Any) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"ingest__demo", "answer_questions", "ask", "evaluate_index", "watch_questions"}
+    assert set(bag.dags) == {"ingest__demo", *QUESTIONS, *UPKEEP}
 
 
 def test_every_dag_says_what_it_is_and_cannot_run_away(bag: Any) -> None:
@@ -51,14 +58,43 @@ def test_a_source_is_ingested_by_one_run_at_a_time(bag: Any) -> None:
 
 
 def test_every_form_field_has_a_title_a_description_and_a_default_that_validates(bag: Any) -> None:
-    for name in ("answer_questions", "ask", "evaluate_index", "watch_questions"):
-        params = bag.dags[name].params
-        for key in params:
-            param = params.get_param(key)
+    for dag in bag.dags.values():
+        for key in dag.params:
+            param = copy.deepcopy(dag.params.get_param(key))  # it keeps what it resolves
             assert param.schema["title"], key
             assert param.description, key
-            param.resolve()
-        params.validate()
+            param.resolve("something" if key in NEEDED else NOTSET)
+
+
+def test_an_operation_on_something_says_on_what_and_one_that_needs_nothing_starts_at_once(bag: Any) -> None:
+    asked = {name: {key for key in NEEDED if key in bag.dags[name].params} for name in UPKEEP}
+    assert asked == {
+        "approve_deletions": {"source"},
+        "rebuild_index": set(),
+        "reconcile_index": set(),
+        "release_source": {"source"},
+        "undo_run": {"run_id"},
+    }
+    for name, keys in asked.items():
+        if keys:
+            with pytest.raises(ParamValidationError):
+                bag.dags[name].params.validate()
+        else:
+            bag.dags[name].params.validate()
+
+
+def test_an_index_is_compared_weekly_once_somebody_wants_it_and_upkeep_runs_one_by_one(bag: Any) -> None:
+    assert bag.dags["reconcile_index"].is_paused_upon_creation is True
+    assert bag.dags["reconcile_index"].schedule == "0 3 * * 0"
+    assert {bag.dags[name].max_active_runs for name in UPKEEP} == {1}
+
+
+def test_dag_files_are_short_and_read_no_data() -> None:
+    for path in (ROOT / "dags").glob("*.py"):
+        lines = path.read_text("utf-8").splitlines()
+        assert len(lines) < 80, path
+        # The one loop makes a DAG for each declaration.
+        assert path.name == "ingest_sources.py" or not any(line.lstrip().startswith("for ") for line in lines), path
 
 
 @pytest.mark.parametrize(
@@ -71,11 +107,15 @@ def test_every_form_field_has_a_title_a_description_and_a_default_that_validates
         ("answer_questions", "mode", "quickly"),
         ("answer_questions", "budget_usd", -1),
         ("evaluate_index", "on_regression", "shrug"),
+        ("reconcile_index", "repair", "perhaps"),
+        ("rebuild_index", "collection", "documents"),
+        ("undo_run", "run_id", ""),
+        ("undo_run", "release", "perhaps"),
+        ("approve_deletions", "source", ""),
+        ("ingest__demo", "approve_held", "perhaps"),
     ],
 )
 def test_a_form_refuses_what_cannot_work(bag: Any, dag_id: str, key: str, value: str) -> None:
-    from airflow.sdk.exceptions import ParamValidationError
-
     with pytest.raises(ParamValidationError):
         bag.dags[dag_id].params.get_param(key).resolve(value)
 

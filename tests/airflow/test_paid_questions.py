@@ -15,10 +15,13 @@ from wellread.testing.provider_server import Fault, provider_process
 if TYPE_CHECKING:
     from conftest import Deployment
 
-pytestmark = [pytest.mark.airflow, pytest.mark.weaviate]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.weaviate,
+    # In a thread: Airflow's own task timeouts take the process's alarm away.
+    pytest.mark.timeout(300, method="thread"),
+]
 COUNT = len(KEEPERS)
-WITH_A_PERSON = pytest.mark.torture
-"""On a busy machine `dag.test()` and Airflow's own API, which share one SQLite here, can wait for each other."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,6 @@ def assert_nothing_secret_is_kept(paid: Paid, printed: Any) -> None:
     assert [row for row in sizes if row[2] is not None and row[2] >= 4_096] == []
 
 
-@WITH_A_PERSON
 def test_a_price_above_the_limit_waits_for_a_person_and_is_paid_after_consent(paid: Paid, tmp_path: Path) -> None:
     answers = tmp_path / "answers.csv"
     with person(choosing("Approve")) as someone:
@@ -90,7 +92,6 @@ def test_a_price_above_the_limit_waits_for_a_person_and_is_paid_after_consent(pa
     assert len(paid.server.meter().billed) == COUNT
 
 
-@WITH_A_PERSON
 def test_a_price_that_a_person_rejects_is_not_paid_and_its_plan_is_dropped(paid: Paid, tmp_path: Path) -> None:
     answers = tmp_path / "answers.csv"
     conf = {"answers": str(answers), "confirm_above_usd": 0.000001}
@@ -106,6 +107,14 @@ def test_a_price_that_a_person_rejects_is_not_paid_and_its_plan_is_dropped(paid:
         assert not answers.exists()
         assert paid.server.meter().billed_count == 0
         assert paid.run(conf, seed=3).results["plan_prompts"]["resumed"] is False
+
+
+def test_a_response_that_airflow_refuses_ends_the_run_and_says_so(paid: Paid, tmp_path: Path) -> None:
+    conf = {"answers": str(tmp_path / "answers.csv"), "confirm_above_usd": 0.000001}
+    with person(choosing("Perhaps")) as someone, pytest.raises(AssertionError, match=r"refused.*Perhaps"):
+        paid.run(conf, seed=7)
+    assert someone.asked == []
+    assert paid.server.meter().billed_count == 0
 
 
 def test_a_run_that_failed_half_way_is_retried_and_nothing_is_billed_twice(paid: Paid, tmp_path: Path) -> None:
@@ -143,7 +152,6 @@ def reviewed(action: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"chosen_options": ["Apply"], "params_input": given}
 
 
-@WITH_A_PERSON
 def test_flagged_answers_go_to_a_person_whose_decisions_are_published(paid: Paid, tmp_path: Path) -> None:
     paid.server.behave(mode="invents_quote")
     answers = tmp_path / "answers.jsonl"

@@ -11,9 +11,9 @@ import typer
 from wellread.cli.ingesting import declared_sources
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_ERROR, Output
-from wellread.errors import SettingsError
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import revisions, run_records
+from wellread.upkeep.holding import approve_by_name
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
 from wellread.workspace.examining import Finding, examine
@@ -131,17 +131,7 @@ def quarantine(output: Output, source: str | None, *, collection: str | None) ->
 def approve(output: Output, source: str, documents: Sequence[str] | None, *, collection: str | None) -> None:
     """Release holds."""
     with opened(output, collection=collection) as workspace:
-        name = workspace.settings.collection
-        with workspace.ledger.transaction() as tx:
-            held = [key for source_id, key in ledger_documents.list_holds(tx, name, source) if source_id == source]
-            unknown = sorted(set(documents or ()) - set(held))
-            if unknown or not held:
-                raise SettingsError(
-                    f"approve deletions of the source {source!r}",
-                    found=f"no deletion of {unknown[0]!r} is held" if unknown else "no deletion is held",
-                    remedy="See `wellread status`; a hold ends when its document returns or changes.",
-                )
-            count = ledger_documents.approve_holds(tx, name, source, list(documents) if documents else None)
+        count = approve_by_name(workspace.ledger, workspace.settings.collection, source, list(documents or ()))
     output.result({"source": source, "approved": count})
     output.line(f"{count} deletions approved. The next `wellread ingest {source}` looks again and applies them.")
 

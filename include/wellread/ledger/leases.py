@@ -93,6 +93,15 @@ def is_held(tx: Transaction, lease: Lease) -> bool:
     return row is not None and row.token == lease.token and row.holder == lease.holder
 
 
+def find_holder(tx: Transaction, name: str) -> str | None:
+    """Who holds the lease now; ``None`` where it can be taken."""
+    row = tx.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
+    now = tx.execute(sa.select(epoch_now())).scalar_one()
+    if row is None or row.expires_at <= now or _is_dead(row.process):
+        return None
+    return str(row.holder)
+
+
 def release(ledger: Ledger, lease: Lease) -> None:
     """Give the lease back; one that changed hands is left alone."""
     with ledger.transaction() as tx:

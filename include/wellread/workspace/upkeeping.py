@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wellread.errors import SettingsError, WellreadError
+from wellread.indexing.plans import lease_name
+from wellread.ledger import explanations, leases
 from wellread.ledger.documents import key_bytes
 from wellread.runs import SourceDeclaration
 from wellread.sources.declarations import declaration_for_folder, declaration_paths, load_declaration
@@ -27,6 +29,16 @@ def explain_document(
 
     explainer = Explainer(workspace.ledger, workspace.artifacts, lambda: workspace.store, look)
     return explainer.explain(workspace.settings.collection, name, source_id=source_id)
+
+
+def runs_at_work(workspace: Workspace, source_ids: Sequence[str] | None = None) -> dict[str, str]:
+    """Source -> the run that holds it now, of the configured collection (or of these sources of it)."""
+    collection = workspace.settings.collection
+    with workspace.ledger.reading() as reading:
+        known = [row["source_id"] for row in explanations.find_source_rows(reading, collection)]
+        wanted = known if source_ids is None else source_ids
+        found = {name: leases.find_holder(reading, lease_name(collection, name)) for name in wanted}
+    return {name: holder for name, holder in found.items() if holder is not None}
 
 
 def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
+from wellread_airflow.dag_builders.forms import box_param
 from wellread_airflow.dag_builders.shared import collection_param, new_dag, of_index, task_defaults
 from wellread_airflow.operators.evaluating import EvaluateAnswersOperator
 from wellread_airflow.operators.gating import ON_REGRESSION, RegressionGateOperator
@@ -57,8 +58,10 @@ def _params(gold: str) -> dict[str, Param]:
     return {
         "gold": _gold_param(gold),
         "collection": collection_param(),
-        "answers": _box("Measure answers", "Else retrieval alone, which asks no language model.", default=True),
-        "judged": _box("Judge", "A language model scores every answer too.", default=False),
+        "answers": box_param(
+            "Measure answers", "Else retrieval alone, which asks no language model.", default=True
+        ),
+        "judged": box_param("Judge", "A language model scores every answer too.", default=False),
         "on_regression": Param(
             "fail",
             type="string",
@@ -66,7 +69,7 @@ def _params(gold: str) -> dict[str, Param]:
             title="Where it is worse",
             description="Fail, skip the tasks after the gate, or only report.",
         ),
-        "publish": _box("Publish", "What passes is what the next evaluation is compared with.", default=True),
+        "publish": box_param("Publish", "What passes is what the next evaluation is compared with.", default=True),
         "rows": Param(
             None,
             type=["null", "string"],
@@ -84,10 +87,6 @@ def _gold_param(default: str) -> Param:
         title="Golden questions",
         description="Path or URI of a JSONL file; demo/gold.jsonl shows the format.",
     )
-
-
-def _box(title: str, description: str, *, default: bool) -> Param:
-    return Param(default, type="boolean", title=title, description=description)
 
 
 _DOC = """### Measure retrieval and answers

@@ -1,4 +1,4 @@
-"""The fields of the question DAGs' forms."""
+"""The fields of the DAGs' forms."""
 
 from __future__ import annotations
 
@@ -72,6 +72,16 @@ def job_params(job_name: str | None, *, review: bool = False) -> dict[str, Param
             description="What its answers are compared with from run to run. Without it: where the answers go.",
         ),
     }
+
+
+def box_param(title: str, description: str, *, default: bool) -> Param:
+    """A box that is ticked or not."""
+    return Param(default, type="boolean", title=title, description=description)
+
+
+def needed_param(title: str, description: str) -> Param:
+    """A text that has no default: whoever starts the DAG must say it."""
+    return Param(type="string", minLength=1, maxLength=1_000, title=title, description=description)
 
 
 def _choice(words: tuple[str, ...], title: str, description: str) -> Param:

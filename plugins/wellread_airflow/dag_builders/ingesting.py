@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, TriggerRule, XComArg
+from airflow.sdk import DAG, Param, TriggerRule, XComArg
 
 from wellread.errors import SettingsError
 from wellread.runs import SourceDeclaration
 from wellread.sources.declarations import declaration_paths, load_declaration
+from wellread_airflow.dag_builders.forms import box_param
 from wellread_airflow.dag_builders.shared import new_dag, task_defaults
 from wellread_airflow.operators.ingesting import (
     RUN_KEY,
@@ -25,6 +26,8 @@ from wellread_airflow.operators.reporting import ReportRunOperator
 
 _SOME = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 """A batch that failed must not keep the others from being judged and loaded."""
+
+_OF_A_BATCH = {"execution_timeout": timedelta(hours=4), "map_index_template": "batch {{ task.batch }}"}
 
 
 def sound_sources(folder: Path) -> tuple[SourceDeclaration, ...]:
@@ -61,15 +64,12 @@ def build_ingest_dag(
         doc_md=_ingest_doc(declaration),
         schedule=declaration.schedule,
         tags=("ingest", declaration.collection),
+        params={"approve_held": _approve_param()},
         default_args=task_defaults(declaration.owner),
     ) as dag:
-        plan = PlanChangesOperator(task_id="plan_changes", declaration=declaration, **connections)
+        plan = _plan(declaration, **connections)
         common = {"run": XComArg(plan, key=RUN_KEY), "collection": declaration.collection, **connections}
-        batches = common | {
-            "max_active_tis_per_dagrun": batches_at_once,
-            "execution_timeout": timedelta(hours=4),
-            "map_index_template": "batch {{ task.batch }}",
-        }
+        batches = common | {"max_active_tis_per_dagrun": batches_at_once, **_OF_A_BATCH}
         extract = ExtractDocumentsOperator.partial(task_id="extract_documents", pool=parse_pool, **batches)
         load = LoadDocumentsOperator.partial(task_id="load_documents", pool=write_pool, **batches)
         (
@@ -82,9 +82,24 @@ def build_ingest_dag(
     return dag
 
 
+def _plan(declaration: SourceDeclaration, **options: Any) -> PlanChangesOperator:
+    return PlanChangesOperator(
+        task_id="plan_changes", declaration=declaration, approve_held="{{ params.approve_held }}", **options
+    )
+
+
 def _publish(declaration: SourceDeclaration, **options: Any) -> PublishRevisionOperator:
     return PublishRevisionOperator(
         task_id="publish_revision", source_id=declaration.id, trigger_rule=TriggerRule.ALL_DONE, **options
+    )
+
+
+def _approve_param() -> Param:
+    return box_param(
+        "Approve held deletions",
+        "Deletions of this source that wait for a person are approved, and this run applies those that are still "
+        "gone. `wellread status` counts them, the DAG `approve_deletions` shows them.",
+        default=False,
     )
 
 

@@ -13,6 +13,7 @@ from wellread_airflow.failures import FailurePolicy
 # The beginning of time for schedules. Fixed, because a DAG file must mean the same in every parse.
 FIRST_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  Airflow reads a naive date in its own default zone
 TAGS = ("wellread",)
+_TO_SEARCH = "The collection to search, as the source declarations name it."
 
 
 def task_defaults(owner: str = "wellread") -> dict[str, Any]:
@@ -44,12 +45,12 @@ def of_index(connections: Mapping[str, Any]) -> dict[str, Any]:
     return {name: connections[name] for name in ("weaviate_conn_id", "model_conn_id") if name in connections}
 
 
-def collection_param() -> Param:
-    """Which collection to search."""
+def collection_param(description: str = _TO_SEARCH) -> Param:
+    """Which collection."""
     return Param(
         "Documents",
         type="string",
         pattern=r"^[A-Z][A-Za-z0-9_]{0,200}$",
         title="Collection",
-        description="The collection to search, as the source declarations name it.",
+        description=description,
     )

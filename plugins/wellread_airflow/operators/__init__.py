@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from wellread_airflow.operators.answering import AnswerQuestionsOperator, AskQuestionOperator
+from wellread_airflow.operators.approving import ApproveHoldsOperator, ListHoldsOperator, StartIngestionOperator
 from wellread_airflow.operators.checking import CheckAnswersOperator
 from wellread_airflow.operators.confirming import ConfirmPriceOperator
+from wellread_airflow.operators.consenting import ConfirmListOperator
 from wellread_airflow.operators.evaluating import EvaluateAnswersOperator, EvaluateRetrievalOperator
 from wellread_airflow.operators.gating import RegressionGateOperator
 from wellread_airflow.operators.ingesting import (
@@ -16,30 +18,42 @@ from wellread_airflow.operators.ingesting import (
 )
 from wellread_airflow.operators.prompting import PlanPromptsOperator, RunPromptsOperator
 from wellread_airflow.operators.publishing import PublishAnswersOperator
+from wellread_airflow.operators.reconciling import RebuildIndexOperator, ReconcileIndexOperator, VacuumIndexOperator
 from wellread_airflow.operators.reporting import ReportRunOperator
 from wellread_airflow.operators.retrieving import RetrievePassagesOperator
 from wellread_airflow.operators.reviewing import ReviewAnswersOperator
+from wellread_airflow.operators.undoing import PlanUndoOperator, ReleaseSourceOperator, UndoRunOperator
 from wellread_airflow.operators.watching import AnswerQuestionFileOperator, ClaimQuestionFilesOperator
 
 __all__ = [
     "AnswerQuestionFileOperator",
     "AnswerQuestionsOperator",
+    "ApproveHoldsOperator",
     "AskQuestionOperator",
     "AssessQualityOperator",
     "CheckAnswersOperator",
     "ClaimQuestionFilesOperator",
+    "ConfirmListOperator",
     "ConfirmPriceOperator",
     "EvaluateAnswersOperator",
     "EvaluateRetrievalOperator",
     "ExtractDocumentsOperator",
+    "ListHoldsOperator",
     "LoadDocumentsOperator",
     "PlanChangesOperator",
     "PlanPromptsOperator",
+    "PlanUndoOperator",
     "PublishAnswersOperator",
     "PublishRevisionOperator",
+    "RebuildIndexOperator",
+    "ReconcileIndexOperator",
     "RegressionGateOperator",
+    "ReleaseSourceOperator",
     "ReportRunOperator",
     "RetrievePassagesOperator",
     "ReviewAnswersOperator",
     "RunPromptsOperator",
+    "StartIngestionOperator",
+    "UndoRunOperator",
+    "VacuumIndexOperator",
 ]

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from wellread.runs import SourceDeclaration
 from wellread_airflow.assets import changes_alias, collection_asset, source_asset
+from wellread_airflow.form_values import is_set
 from wellread_airflow.operators.workspace_operator import WorkspaceOperator, run_name
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ class PlanChangesOperator(WorkspaceOperator):
     """Compare a source with the ledger and freeze the plan.
 
     Returns the batch numbers to map over, none if nothing changed; the run handle is the XCom ``run``.
+    ``approve_held``: whether the deletions of the source that are held are approved before; a form's box.
     """
 
-    def __init__(self, *, declaration: SourceDeclaration, **kwargs: Any) -> None:
+    template_fields: Sequence[str] = ("approve_held",)
+
+    def __init__(self, *, declaration: SourceDeclaration, approve_held: bool | str = False, **kwargs: Any) -> None:
         kwargs.setdefault("collection", declaration.collection)
         super().__init__(**kwargs)
         self.declaration = declaration
+        self.approve_held = approve_held
 
     def execute(self, context: Context) -> Any:
         """Plan; the tasks after a failed attempt find an empty handle instead of none."""
@@ -44,6 +49,8 @@ class PlanChangesOperator(WorkspaceOperator):
 
     def work(self, workspace: Workspace, context: Context) -> list[int]:
         """Plan one wave."""
+        if is_set(self.approve_held, "approve_held"):
+            self._approve(workspace, context)
         run = workspace.runner.plan(self.declaration, run_id=_run_id(workspace, context), one_process=False)
         plan = workspace.runner.read_plan(run.plan_ref)
         summary = plan.summary()
@@ -58,6 +65,15 @@ class PlanChangesOperator(WorkspaceOperator):
         )
         context["ti"].xcom_push(key=RUN_KEY, value=run.as_dict())
         return list(range(run.batch_count))
+
+    def _approve(self, workspace: Workspace, context: Context) -> None:
+        from wellread.upkeep.holding import approve_held, find_held
+
+        collection, source_id = self.declaration.collection, self.declaration.id
+        held = find_held(workspace.ledger, collection, source_id)
+        count = approve_held(workspace.ledger, collection, source_id, held)
+        by = context["dag_run"].triggering_user_name or "nobody by name"
+        self.log.info("%d held deletions of %s approved in the form by %s.", count, source_id, by)
 
 
 class RunStepOperator(WorkspaceOperator):

@@ -19,6 +19,7 @@ from wellread_airflow.answer_sets import load_rows, status_counts, store_rows
 from wellread_airflow.connections import opened_workspace
 from wellread_airflow.failures import FailurePolicy, airflow_failures
 from wellread_airflow.form_values import is_set
+from wellread_airflow.shown_text import plain_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Decision = Literal["keep", "approve", "reject"]
 APPLY, LEAVE = "Apply", "Leave all as they are"
-_SHOWN_CHARS = 1_500
 _SHOWN_QUOTES = 5
 
 
@@ -185,19 +185,13 @@ def _form(shown: Sequence[AnswerRow]) -> dict[str, Param]:
 def _described(number: int, row: AnswerRow) -> str:
     """Markdown; what documents and models say is quoted line by line, so that it stays text."""
     flags = f" ({', '.join(row.flags)})" if row.flags else ""
-    lines = [f"**{number}. {_text(row.question)}** {row.status}{flags}", _quoted(row.answer or "no answer")]
+    lines = [f"**{number}. {plain_text(row.question)}** {row.status}{flags}", _quoted(row.answer or "no answer")]
     citations = [citation for claim in row.claims for citation in claim.citations]
     for citation in citations[:_SHOWN_QUOTES]:
         page = "" if citation.page is None else f", page {citation.page}"
-        lines.append(f"* {citation.match}: “{_text(citation.quote)}” ({_text(citation.document)}{page})")
+        lines.append(f"* {citation.match}: “{plain_text(citation.quote)}” ({plain_text(citation.document)}{page})")
     return "\n\n".join(lines)
 
 
 def _quoted(text: str) -> str:
-    return f"> {_text(text)}"
-
-
-def _text(text: str) -> str:
-    """One line without what Markdown and HTML would act on."""
-    plain = " ".join(text.split())[:_SHOWN_CHARS]
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>!#|~" else sign for sign in plain)
+    return f"> {plain_text(text)}"

@@ -1,0 +1,122 @@
+"""Deletions that wait for a person: listed, approved, and applied by a run of their source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from wellread_airflow.failures import airflow_failures
+from wellread_airflow.form_values import is_set, text_or_none
+from wellread_airflow.operators.consenting import keep_list
+from wellread_airflow.operators.upkeep_operator import UpkeepOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wellread.workspace import Workspace
+
+_KIND = "held"
+
+
+class ListHoldsOperator(UpkeepOperator):
+    """List the held deletions of a source; skipped where there are none, and the tasks after it too.
+
+    Args:
+        source: The source.
+        rest: As for ``UpkeepOperator``.
+
+    Returns counts and the list for ``ConfirmListOperator`` and ``ApproveHoldsOperator``.
+    """
+
+    template_fields: Sequence[str] = (*UpkeepOperator.template_fields, "source")
+
+    def __init__(self, *, source: str, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.source = source
+
+    def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
+        """Read the ledger."""
+        del context
+        from wellread.artifacts.codec import put_json
+        from wellread.upkeep.holding import find_held
+
+        source, collection = self.source.strip(), workspace.settings.collection
+        held = find_held(workspace.ledger, collection, source)
+        if not held:
+            raise AirflowSkipException(f"No deletion of {source} in {collection} waits for approval.")
+        return {
+            "source": source,
+            "collection": collection,
+            "held": len(held),
+            "reason": held[0].reason[:300],
+            "seen": put_json(workspace.artifacts, _KIND, held),
+            **keep_list(workspace, [("delete", item.natural_key) for item in held]),
+        }
+
+
+class ApproveHoldsOperator(UpkeepOperator):
+    """Approve the held deletions that were shown, as far as they are held still. Approving again changes nothing.
+
+    Args:
+        listed: The whole output of ``ListHoldsOperator``.
+        by: Who approved; logged and returned.
+        rest: As for ``UpkeepOperator``.
+    """
+
+    template_fields: Sequence[str] = (*UpkeepOperator.template_fields, "listed", "by")
+
+    def __init__(self, *, listed: Any, by: Any = None, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.listed: Any = listed
+        self.by: Any = by
+
+    def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
+        """Approve; the source's next run looks again and deletes what is still gone."""
+        del context
+        from wellread.artifacts.codec import get_json
+        from wellread.upkeep.holding import HeldDeletion, approve_held
+
+        listed: Mapping[str, Any] = self.listed
+        seen = get_json(workspace.artifacts, tuple[HeldDeletion, ...], listed["seen"])
+        count = approve_held(workspace.ledger, workspace.settings.collection, listed["source"], seen)
+        by = text_or_none(self.by)
+        self.log.info("%d of %d deletions approved by %s.", count, len(seen), by or "nobody by name")
+        return {"source": listed["source"], "approved": count, "by": by}
+
+
+class StartIngestionOperator(TriggerDagRunOperator):
+    """Start the DAG ``ingest__<source>`` once, and do not wait for it.
+
+    Args:
+        source: The source.
+        enabled: Whether it is started, else the task is skipped; a form's box.
+        rest: As for ``TriggerDagRunOperator``.
+    """
+
+    template_fields: Sequence[str] = (*TriggerDagRunOperator.template_fields, "enabled")
+    ui_color = "#e8f0e4"
+
+    def __init__(self, *, source: str, enabled: bool | str = True, **rest: Any) -> None:
+        rest.setdefault("trigger_run_id", "{{ dag.dag_id }}__{{ run_id }}")
+        rest.setdefault("skip_when_already_exists", True)
+        super().__init__(trigger_dag_id=f"ingest__{source}", **rest)
+        self.enabled = enabled
+
+    def execute(self, context: Context) -> Any:
+        """Start it."""
+        with airflow_failures():
+            wanted = is_set(self.enabled, "enabled")
+        if not wanted:
+            raise AirflowSkipException("It was not asked for: the source's next run applies what was approved.")
+        return super().execute(context)
+
+
+def approve_all(workspace: Workspace, source_id: str) -> int:
+    """Approve whatever is held of a source at this moment; returns how many deletions."""
+    from wellread.upkeep.holding import approve_held, find_held
+
+    collection = workspace.settings.collection
+    return approve_held(workspace.ledger, collection, source_id, find_held(workspace.ledger, collection, source_id))
