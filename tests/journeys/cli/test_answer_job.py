@@ -177,7 +177,7 @@ def test_an_interrupted_job_says_so_and_goes_on(
     shell: Any, harbours: Path, model: ProviderServer, questions: Path, setting: Setting, tmp_path: Path
 ) -> None:
     setting("CHAT__CONCURRENCY", "1")
-    model.behave(latency_seconds=0.4)
+    model.behave(latency_seconds=1.5)
     arguments = (str(questions), "--out", str(tmp_path / "a.csv"))
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while model.meter().billed_count < 3 and process.poll() is None:
