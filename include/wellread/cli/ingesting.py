@@ -120,7 +120,7 @@ def print_sheet(output: Output, sheet: BalanceSheet) -> None:
     output.line(
         f"parsed {sheet.parsed} · chunks +{sheet.chunks_inserted} ={sheet.chunks_kept} -{sheet.chunks_closed} · "
         f"embedded {sheet.embeddings_computed}, reused {sheet.embeddings_reused} · "
-        f"index writes {sheet.index_writes}"
+        f"{sheet.embedding_tokens} tokens, {_price(sheet.cost_usd)} · index writes {sheet.index_writes}"
     )
     problems = [
         (item.get("document"), item.get("outcome"), item.get("cause"), item.get("found"))
@@ -131,3 +131,7 @@ def print_sheet(output: Output, sheet: BalanceSheet) -> None:
         output.line(f"... and {len(sheet.problems) - _SHOWN_PROBLEMS} more: wellread quarantine")
     for note in sheet.notes:
         output.line(note)
+
+
+def _price(usd: float | None) -> str:
+    return "price unknown" if usd is None else f"${usd:.4f}"

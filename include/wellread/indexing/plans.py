@@ -94,6 +94,8 @@ class RunHandle:
     batch_count: int
     pending: int = 0
     """Documents left for the next wave."""
+    budget_id: str | None = None
+    """Whose ``run_usd`` counts, where several waves share it; ``None``: the run's own."""
 
     def as_dict(self) -> dict[str, Any]:
         """For an XCom."""
