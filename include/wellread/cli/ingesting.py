@@ -99,9 +99,12 @@ def declared_sources(workspace: Workspace) -> tuple[SourceDeclaration, ...]:
 
 
 def _print_plan(output: Output, workspace: Workspace, declaration: SourceDeclaration) -> None:
-    summary = workspace.runner.dry_run(declaration).summary()
-    output.result(summary)
+    plan = workspace.runner.dry_run(declaration)
+    estimate = workspace.runner.estimate(plan)
+    summary = plan.summary()
+    output.result({**summary, "estimate": estimate.as_dict()})
     output.line(f"{declaration.id}: {summary['listed']} documents listed; nothing was changed.")
+    output.line(f"Estimate: {estimate.as_text()}.")
     documents = summary["documents"]
     assert isinstance(documents, list)
     output.table(
@@ -109,6 +112,8 @@ def _print_plan(output: Output, workspace: Workspace, declaration: SourceDeclara
         [(item["action"], item["reason"], item["document"]) for item in documents[:50]],
     )
     output.table(("settled", "documents"), list(summary["settled"].items()))  # type: ignore[attr-defined]  # a dict
+    for note in plan.notes:
+        output.line(note)
 
 
 def print_sheet(output: Output, sheet: BalanceSheet) -> None:

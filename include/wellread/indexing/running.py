@@ -14,6 +14,7 @@ from wellread.artifacts.codec import get_json, put_json
 from wellread.errors import BudgetExhaustedError, QualityError, RevisionClosedError, WellreadError
 from wellread.indexing import extraction, loading
 from wellread.indexing.affording import budget_stop, set_unaffordable_aside
+from wellread.indexing.estimating import Estimate, estimate_plan
 from wellread.indexing.heads import flush_heads, prepare_collection
 from wellread.indexing.parts import Parts
 from wellread.indexing.planning import plan_wave
@@ -92,6 +93,10 @@ class Runner:
         with self._source(declaration) as source:
             plan, _ = plan_wave(self.parts, declaration, source, f"dry-{uuid.uuid4().hex}")
         return plan
+
+    def estimate(self, plan: Plan) -> Estimate:
+        """What the plan will cost."""
+        return estimate_plan(self.parts, plan)
 
     def _resumed(self, declaration: SourceDeclaration, run_id: str, lease: Lease) -> RunHandle | None:
         """A retried plan task of an open revision hands out the same frozen plan under the same number."""
