@@ -137,13 +137,13 @@ def approve(output: Output, source: str, documents: Sequence[str] | None, *, col
             unknown = sorted(set(documents or ()) - set(held))
             if unknown or not held:
                 raise SettingsError(
-                    f"approve deletions of the source {source!r}",
-                    found=f"no deletion of {unknown[0]!r} is held" if unknown else "no deletion is held",
+                    f"approve what is held of the source {source!r}",
+                    found=f"nothing of {unknown[0]!r} is held" if unknown else "nothing is held",
                     remedy="See `wellread status`; a hold ends when its document returns or changes.",
                 )
             count = ledger_documents.approve_holds(tx, name, source, list(documents) if documents else None)
     output.result({"source": source, "approved": count})
-    output.line(f"{count} deletions approved. The next `wellread ingest {source}` looks again and applies them.")
+    output.line(f"{count} holds approved. The next `wellread ingest {source}` looks again and applies them.")
 
 
 def run_vacuum(output: Output, *, collection: str | None) -> None:

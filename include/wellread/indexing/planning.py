@@ -17,6 +17,7 @@ from wellread.indexing.deletions import decide_deletions
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Draft, Plan, PlannedDocument, Reason
 from wellread.indexing.settings import IndexingSettings
+from wellread.indexing.settings_changes import SettingsChange
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger.database import Transaction
@@ -40,23 +41,27 @@ def plan_wave(
     draft = Draft()
     signature = stage_signature(parts)
     with parts.ledger.reading() as reading:
-        held = {key for _, key in ledger_documents.list_holds(reading, declaration.collection, declaration.id)}
+        holds = ledger_documents.list_holds(reading, declaration.collection, declaration.id)
+    held = {key for (_, key), row in holds.items() if row.kind == "deletion"}
     parts.progress.start("list")
     comparison = compare(parts, declaration, source, signature, held, draft)
     parts.progress.finish("list")
     vanished = {document.doc_id: document for document in comparison.vanished} if comparison.is_complete else {}
+    changes = SettingsChange.of(parts, declaration, comparison.candidates, signature, list(holds.values()))
     moves, rest = _pair_moves(parts, declaration, source, comparison.candidates, vanished)
     _leave_out(comparison, moves)
     _keep_quarantine(comparison, draft)
+    rest = changes.settle(rest, draft)
     limit = _wave_limit(parts, declaration)
     work = moves[:limit]
     draft.settle("pending", len(moves) - len(work))
-    work += _fill(parts, declaration, source, rest, signature, limit - len(work), draft)
+    work += _fill(parts, declaration, source, rest, changes, limit - len(work), draft)
     if draft.outcomes.get("pending"):
         draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
     else:
         deletions = decide_deletions(parts, declaration, source, comparison, draft)
         work += [_deletion(document) for document in deletions]
+    changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
     plan = Plan(
@@ -133,7 +138,7 @@ def _fill(
     declaration: SourceDeclaration,
     source: Source,
     candidates: Sequence[Candidate],
-    signature: str,
+    changes: SettingsChange,
     room: int,
     draft: Draft,
 ) -> list[PlannedDocument]:
@@ -146,10 +151,12 @@ def _fill(
         if not part:
             break
         for looked in _look(parts, source, [item for item in part if _must_be_read(item)]):
-            work.extend(_after_look(declaration, looked, signature, tokens, draft))
+            work.extend(_after_look(declaration, looked, changes, tokens, draft))
         work.extend(
             _planned(
-                declaration, _Looked(item, item.known.content_sha if item.known else None), _reason(item, signature)
+                declaration,
+                _Looked(item, item.known.content_sha if item.known else None),
+                _reason(item, changes.signature),
             )
             for item in part
             if not _must_be_read(item)
@@ -173,12 +180,13 @@ def _reason(candidate: Candidate, signature: str) -> Reason:
 def _after_look(
     declaration: SourceDeclaration,
     looked: _Looked,
-    signature: str,
+    changes: SettingsChange,
     tokens: dict[uuid.UUID, str | None],
     draft: Draft,
 ) -> Iterator[PlannedDocument]:
     """The second gate: the hash of the bytes decides."""
     known, quarantined = looked.candidate.known, looked.candidate.quarantined
+    signature = changes.signature
     if (
         quarantined is not None
         and looked.content_sha == quarantined.content_sha
@@ -195,7 +203,7 @@ def _after_look(
         draft.settle("unchanged")
         if quarantined is not None:  # it is its last good version again
             draft.effects.append(partial(_release, declaration, known.natural_key))
-    else:
+    elif not changes.holds_back(looked.candidate, draft):
         yield _planned(declaration, looked, _reason(looked.candidate, signature))
 
 
