@@ -167,6 +167,20 @@ class BalanceSheet:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessRules:
+    """Where a source says who may read each of its documents."""
+
+    read_from: Literal["sidecar", "tag", "metadata"]
+    """``sidecar``: the file ``NAME.wellread.yaml`` beside the document ``NAME``. ``tag``, ``metadata``: of S3."""
+    name: str = "acl"
+    """Of the tag or the metadata field; its value is groups with spaces or commas between."""
+    missing: Literal["default", "hide"] = "default"
+    """A document without a list has the declaration's ``acl``, or is hidden from everybody."""
+    unreadable: Literal["hide", "keep"] = "hide"
+    """A list that cannot be read hides the document, or leaves who may read it as it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceDeclaration:
     """One YAML file: what to ingest, when, how."""
 
@@ -193,3 +207,5 @@ class SourceDeclaration:
     description: str = ""
     owner: str = "wellread"
     declared_at: datetime | None = None
+    access: AccessRules | None = None
+    """Where each document's own access list is; ``None``: ``acl`` is that of all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,9 +34,7 @@ class _Looked:
     content_sha: str | None
 
 
-def plan_wave(
-    parts: Parts, declaration: SourceDeclaration, source: Source, run_id: str
-) -> tuple[Plan, Sequence[Callable[[Transaction], None]]]:
+def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_id: str) -> tuple[Plan, Draft]:
     """Compare source and ledger: at most one wave of work, and what the ledger should remember of the looking."""
     draft = Draft()
     signature = stage_signature(parts)
@@ -77,7 +75,7 @@ def plan_wave(
         holds=tuple(draft.holds),
         notes=tuple(draft.notes),
     )
-    return plan, draft.effects
+    return plan, draft
 
 
 def _leave_out(comparison: Comparison, moves: Sequence[PlannedDocument]) -> None:
@@ -239,7 +237,8 @@ def _planned(declaration: SourceDeclaration, looked: _Looked, reason: Reason) ->
         modified_at=listed.modified_at.timestamp(),
         metadata=dict(listed.metadata),
         acl=listed.acl,
-        facts_sha=looked.candidate.facts_sha,
+        # Facts that could not be read are looked at again in every run, until they can be.
+        facts_sha="" if listed.access_problem is not None else looked.candidate.facts_sha,
         content_sha=looked.content_sha,
     )
 

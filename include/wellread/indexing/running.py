@@ -13,6 +13,7 @@ from wellread.artifacts.bundles import put_folder
 from wellread.artifacts.codec import get_json, put_json
 from wellread.errors import BudgetExhaustedError, QualityError, RevisionClosedError, WellreadError
 from wellread.indexing import extraction, loading
+from wellread.indexing.access import apply_changes
 from wellread.indexing.affording import budget_stop, set_unaffordable_aside
 from wellread.indexing.estimating import Estimate, estimate_plan
 from wellread.indexing.heads import flush_heads, prepare_collection
@@ -84,9 +85,10 @@ class Runner:
             projection = self._recover(declaration, source_may_move=source_may_move)
             with parts.ledger.transaction() as tx:
                 run_records.start_run(tx, run_id, declaration.collection, declaration.id)
-            plan, effects = plan_wave(parts, declaration, source, run_id)
+            plan, draft = plan_wave(parts, declaration, source, run_id)
+            apply_changes(parts, projection, declaration, draft.access_changes, lease)
             plan_ref = put_json(parts.artifacts, "plans", plan)
-            return self._freeze(plan, effects, plan_ref, lease, projection)
+            return self._freeze(plan, draft.effects, plan_ref, lease, projection)
 
     def dry_run(self, declaration: SourceDeclaration) -> Plan:
         """The plan of the next wave; nothing is written, nothing is leased."""

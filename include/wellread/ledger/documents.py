@@ -285,6 +285,15 @@ def forget_access(tx: Transaction, collection: str, doc_id: uuid.UUID) -> None:
     )
 
 
+def set_access(tx: Transaction, collection: str, doc_id: uuid.UUID, acl: Acl) -> None:
+    """All objects of a document carry this access now. Its facts stay unknown until the next publication."""
+    tx.execute(
+        sa.update(documents)
+        .where(documents.c.collection == collection, documents.c.doc_id == doc_id)
+        .values(acl=list(acl))
+    )
+
+
 # -- quarantine and holds ----------------------------------------------------------------------------------
 
 
