@@ -15,8 +15,8 @@ from wellread.indexing.parts import Parts
 from wellread.indexing.plans import AccessChange, Draft, RunHandle
 from wellread.indexing.signatures import facts_sha
 from wellread.indexing.writing import Fence, fence_of, patch_exactly
-from wellread.ledger import denials, leases, revisions
-from wellread.ledger import documents as ledger_documents
+from wellread.ledger import access as ledger_access
+from wellread.ledger import leases, revisions
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
@@ -78,9 +78,9 @@ def apply_changes(
     if narrowed:
         with parts.ledger.transaction() as tx:
             if len(narrowed) > DENIED_DOCUMENTS:
-                denials.deny(tx, declaration.collection, "source", [declaration.id], reason)
+                ledger_access.deny(tx, declaration.collection, "source", [declaration.id], reason)
             else:
-                denials.deny(tx, declaration.collection, "document", narrowed, reason)
+                ledger_access.deny(tx, declaration.collection, "document", narrowed, reason)
             revisions.append_head(tx, declaration.collection)
         flush_heads(parts, declaration.collection)
     fence = _lease_fence(parts, lease)
@@ -88,9 +88,9 @@ def apply_changes(
     for change in changes:
         count += _patch(parts, projection, change.doc_id, change.natural_key, change.after, fence)
         with parts.ledger.transaction() as tx:
-            ledger_documents.set_access(tx, declaration.collection, change.doc_id, change.after)
+            ledger_access.set_access(tx, declaration.collection, change.doc_id, change.after)
     with parts.ledger.transaction() as tx:
-        if denials.allow(tx, declaration.collection, reason):
+        if ledger_access.allow(tx, declaration.collection, reason):
             revisions.append_head(tx, declaration.collection)
     flush_heads(parts, declaration.collection)
     return count
@@ -116,7 +116,7 @@ def _patch(
         rows = ledger_objects.rows_of_document(tx, projection, doc_id)
         changed = {row.object_id: {**(row.facts or {}), "acl": list(acl)} for row in rows}
         ledger_objects.set_facts(tx, projection, changed)
-        ledger_documents.forget_access(tx, projection.collection, doc_id)
+        ledger_access.forget_access(tx, projection.collection, doc_id)
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
         patch_exactly(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +21,7 @@ from wellread.indexing.settings_changes import SettingsChange
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger.database import Transaction
-from wellread.ledger.documents import KnownDocument, QuarantineRow
+from wellread.ledger.documents import HoldRow, KnownDocument, QuarantineRow
 from wellread.runs import SourceDeclaration
 from wellread.sources.protocol import Source
 
@@ -38,8 +38,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
     """Compare source and ledger: at most one wave of work, and what the ledger should remember of the looking."""
     draft = Draft()
     signature = stage_signature(parts)
-    with parts.ledger.reading() as reading:
-        holds = ledger_documents.list_holds(reading, declaration.collection, declaration.id)
+    holds = _holds(parts, declaration)
     held = {key for (_, key), row in holds.items() if row.kind == "deletion"}
     parts.progress.start("list")
     comparison = compare(parts, declaration, source, signature, held, draft)
@@ -57,8 +56,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
     if draft.outcomes.get("pending"):
         draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
     else:
-        deletions = decide_deletions(parts, declaration, source, comparison, draft)
-        work += [_deletion(document) for document in deletions]
+        work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
     changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
@@ -76,6 +74,11 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
         notes=tuple(draft.notes),
     )
     return plan, draft
+
+
+def _holds(parts: Parts, declaration: SourceDeclaration) -> Mapping[tuple[str, str], HoldRow]:
+    with parts.ledger.reading() as reading:
+        return ledger_documents.list_holds(reading, declaration.collection, declaration.id)
 
 
 def _leave_out(comparison: Comparison, moves: Sequence[PlannedDocument]) -> None:

@@ -273,27 +273,6 @@ def remember_token(tx: Transaction, collection: str, tokens: Mapping[uuid.UUID, 
         )
 
 
-def forget_access(tx: Transaction, collection: str, doc_id: uuid.UUID) -> None:
-    """The access on a document's objects is being changed: until that is published nobody knows what they carry.
-
-    An empty list equals no access that a source can give, so the next run patches them again after a crash.
-    """
-    tx.execute(
-        sa.update(documents)
-        .where(documents.c.collection == collection, documents.c.doc_id == doc_id)
-        .values(acl=[], facts_sha="")
-    )
-
-
-def set_access(tx: Transaction, collection: str, doc_id: uuid.UUID, acl: Acl) -> None:
-    """All objects of a document carry this access now. Its facts stay unknown until the next publication."""
-    tx.execute(
-        sa.update(documents)
-        .where(documents.c.collection == collection, documents.c.doc_id == doc_id)
-        .values(acl=list(acl))
-    )
-
-
 # -- quarantine and holds ----------------------------------------------------------------------------------
 
 
