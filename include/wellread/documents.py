@@ -14,6 +14,8 @@ Acl = tuple[str, ...]
 """Groups that may read, sorted. ``("*",)`` means everybody."""
 
 EVERYBODY: Acl = ("*",)
+NOBODY: Acl = ("!nobody",)
+"""No source may name a group with ``!``: only a deployment without groups, which is trusted, sees these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class SourceObject:
     modified_at: datetime
     metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     acl: Acl = EVERYBODY
+    access_problem: str | None = None
+    """Why the source's word on who may read, and its metadata, cannot be read: ``acl`` then means nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ Outcome = Literal[
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+UNPAID_CAUSE = "budget"
+"""The cause of a pending document that there was no money for."""
+
 ActionKind = Literal["ingest", "move", "delete", "update"]
 """``update``: only metadata, access or title-independent facts changed; the chunks stay."""
 
@@ -75,6 +78,10 @@ class BalanceSheet:
     """Per troubled document: natural_key, outcome, stage, cause, detail."""
     holds: tuple[Mapping[str, object], ...] = ()
     notes: tuple[str, ...] = ()
+    embedding_tokens: int = 0
+    """As the provider billed them."""
+    cost_usd: float | None = 0.0
+    """What embedding cost; ``None``: the price is not known."""
 
     @classmethod
     def empty(cls, source: str, collection: str) -> BalanceSheet:
@@ -120,6 +127,8 @@ class BalanceSheet:
             problems=tuple(value["problems"]),
             holds=tuple(value["holds"]),
             notes=tuple(value["notes"]),
+            embedding_tokens=embeddings.get("tokens", 0),
+            cost_usd=value.get("cost_usd"),
         )
 
     def with_note(self, note: str) -> BalanceSheet:
@@ -142,7 +151,12 @@ class BalanceSheet:
                 "kept": self.chunks_kept,
                 "closed": self.chunks_closed,
             },
-            "embeddings": {"computed": self.embeddings_computed, "reused": self.embeddings_reused},
+            "embeddings": {
+                "computed": self.embeddings_computed,
+                "reused": self.embeddings_reused,
+                "tokens": self.embedding_tokens,
+            },
+            "cost_usd": self.cost_usd,
             "index_writes": self.index_writes,
             "seconds": round(self.seconds, 3),
             "peak_memory_bytes": self.peak_memory_bytes,
@@ -150,6 +164,20 @@ class BalanceSheet:
             "holds": [dict(hold) for hold in self.holds],
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """Where a source says who may read each of its documents."""
+
+    read_from: Literal["sidecar", "tag", "metadata"]
+    """``sidecar``: the file ``NAME.wellread.yaml`` beside the document ``NAME``. ``tag``, ``metadata``: of S3."""
+    name: str = "acl"
+    """Of the tag or the metadata field; its value is groups with spaces or commas between."""
+    missing: Literal["default", "hide"] = "default"
+    """A document without a list has the declaration's ``acl``, or is hidden from everybody."""
+    unreadable: Literal["hide", "keep"] = "hide"
+    """A list that cannot be read hides the document, or leaves who may read it as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +207,5 @@ class SourceDeclaration:
     description: str = ""
     owner: str = "wellread"
     declared_at: datetime | None = None
+    access: AccessRules | None = None
+    """Where each document's own access list is; ``None``: ``acl`` is that of all."""

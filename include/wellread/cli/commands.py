@@ -230,12 +230,12 @@ def quarantine(
 
 @app.command()
 def approve(
-    source: Annotated[str, typer.Argument(help="The source whose held deletions are released.")],
+    source: Annotated[str, typer.Argument(help="The source whose holds are released.")],
     document: Annotated[list[str] | None, typer.Option("--document", help="Only these; may be repeated.")] = None,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
-    """Release held deletions; the next run looks again and applies them."""
+    """Release held deletions and settings changes; the next run looks again and applies them."""
     keeping.approve(Output(as_json=as_json), source, document, collection=collection)
 
 

@@ -99,9 +99,12 @@ def declared_sources(workspace: Workspace) -> tuple[SourceDeclaration, ...]:
 
 
 def _print_plan(output: Output, workspace: Workspace, declaration: SourceDeclaration) -> None:
-    summary = workspace.runner.dry_run(declaration).summary()
-    output.result(summary)
+    plan = workspace.runner.dry_run(declaration)
+    estimate = workspace.runner.estimate(plan)
+    summary = plan.summary()
+    output.result({**summary, "estimate": estimate.as_dict()})
     output.line(f"{declaration.id}: {summary['listed']} documents listed; nothing was changed.")
+    output.line(f"Estimate: {estimate.as_text()}.")
     documents = summary["documents"]
     assert isinstance(documents, list)
     output.table(
@@ -109,6 +112,8 @@ def _print_plan(output: Output, workspace: Workspace, declaration: SourceDeclara
         [(item["action"], item["reason"], item["document"]) for item in documents[:50]],
     )
     output.table(("settled", "documents"), list(summary["settled"].items()))  # type: ignore[attr-defined]  # a dict
+    for note in plan.notes:
+        output.line(note)
 
 
 def print_sheet(output: Output, sheet: BalanceSheet) -> None:
@@ -120,7 +125,7 @@ def print_sheet(output: Output, sheet: BalanceSheet) -> None:
     output.line(
         f"parsed {sheet.parsed} · chunks +{sheet.chunks_inserted} ={sheet.chunks_kept} -{sheet.chunks_closed} · "
         f"embedded {sheet.embeddings_computed}, reused {sheet.embeddings_reused} · "
-        f"index writes {sheet.index_writes}"
+        f"{sheet.embedding_tokens} tokens, {_price(sheet.cost_usd)} · index writes {sheet.index_writes}"
     )
     problems = [
         (item.get("document"), item.get("outcome"), item.get("cause"), item.get("found"))
@@ -131,3 +136,7 @@ def print_sheet(output: Output, sheet: BalanceSheet) -> None:
         output.line(f"... and {len(sheet.problems) - _SHOWN_PROBLEMS} more: wellread quarantine")
     for note in sheet.notes:
         output.line(note)
+
+
+def _price(usd: float | None) -> str:
+    return "price unknown" if usd is None else f"${usd:.4f}"

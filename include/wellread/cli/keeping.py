@@ -133,7 +133,7 @@ def approve(output: Output, source: str, documents: Sequence[str] | None, *, col
     with opened(output, collection=collection) as workspace:
         count = approve_by_name(workspace.ledger, workspace.settings.collection, source, list(documents or ()))
     output.result({"source": source, "approved": count})
-    output.line(f"{count} deletions approved. The next `wellread ingest {source}` looks again and applies them.")
+    output.line(f"{count} holds approved. The next `wellread ingest {source}` looks again and applies them.")
 
 
 def run_vacuum(output: Output, *, collection: str | None) -> None:

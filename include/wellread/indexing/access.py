@@ -4,46 +4,143 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
-from wellread.documents import Acl
+from wellread.documents import EVERYBODY, NOBODY, Acl, SourceObject
+from wellread.errors import LeaseHeldError
 from wellread.indexing.content import DocumentFacts
+from wellread.indexing.heads import flush_heads
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import RunHandle
-from wellread.indexing.writing import fence_of, patch_exactly
-from wellread.ledger import documents as ledger_documents
+from wellread.indexing.plans import AccessChange, Draft, RunHandle
+from wellread.indexing.signatures import facts_sha
+from wellread.indexing.writing import Fence, fence_of, patch_exactly
+from wellread.ledger import access as ledger_access
+from wellread.ledger import leases, revisions
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import revisions
+from wellread.ledger.documents import KnownDocument
+from wellread.ledger.leases import Lease
+from wellread.runs import SourceDeclaration
 from wellread.snapshots import Projection
 from wellread.stores.protocol import ObjectKind, WriteResult
+
+DENIED_DOCUMENTS = 1_000
+"""The head lists so many documents; where more lose readers, the whole source is withdrawn until it is patched."""
+
+
+def decide_access(
+    declaration: SourceDeclaration, listed: SourceObject, known: KnownDocument | None, draft: Draft
+) -> tuple[SourceObject, str]:
+    """A listed object with the access that it gets, and the hash of its facts.
+
+    What the source says is taken as it is. Where that cannot be read, nobody new may read the document.
+    """
+    if listed.access_problem is None:
+        return listed, facts_sha(declaration, dict(listed.metadata), listed.acl)
+    rules = declaration.access
+    keeps = rules is not None and rules.unreadable == "keep" and known is not None and bool(known.acl)
+    draft.problems.append(
+        {
+            "document": listed.natural_key,
+            "outcome": "access_kept" if keeps else "hidden",
+            "stage": "list",
+            "cause": "access_unreadable",
+            "found": listed.access_problem,
+            "remedy": "Mend who may read it at the source; the next run takes it up.",
+        }
+    )
+    if keeps and known is not None:
+        return replace(listed, acl=known.acl), known.facts_sha
+    return replace(listed, acl=NOBODY), facts_sha(declaration, {}, NOBODY)
+
+
+def has_narrowed(before: Acl, after: Acl) -> bool:
+    """Whether somebody who may read loses that. An empty list before: a change was cut off, nobody knows."""
+    if after == EVERYBODY or "*" in after:
+        return False
+    return not before or not set(before) <= set(after)
+
+
+def apply_changes(
+    parts: Parts,
+    projection: Projection,
+    declaration: SourceDeclaration,
+    changes: Sequence[AccessChange],
+    lease: Lease,
+) -> int:
+    """Bring changed access to every object of the source's documents; returns how many objects.
+
+    Documents that lose readers are withdrawn first, by one head, and come back when all objects carry the new list.
+    A crash leaves them withdrawn: the next run ends the work. Nothing here waits for extraction, gate or budget.
+    """
+    reason = f"access of {declaration.id}"
+    narrowed = [change.doc_id for change in changes if has_narrowed(change.before, change.after)]
+    if narrowed:
+        with parts.ledger.transaction() as tx:
+            if len(narrowed) > DENIED_DOCUMENTS:
+                ledger_access.deny(tx, declaration.collection, "source", [declaration.id], reason)
+            else:
+                ledger_access.deny(tx, declaration.collection, "document", narrowed, reason)
+            revisions.append_head(tx, declaration.collection)
+        flush_heads(parts, declaration.collection)
+    fence = _lease_fence(parts, lease)
+    count = 0
+    for change in changes:
+        count += _patch(parts, projection, change.doc_id, change.natural_key, change.after, fence)
+        with parts.ledger.transaction() as tx:
+            ledger_access.set_access(tx, declaration.collection, change.doc_id, change.after)
+    with parts.ledger.transaction() as tx:
+        if ledger_access.allow(tx, declaration.collection, reason):
+            revisions.append_head(tx, declaration.collection)
+    flush_heads(parts, declaration.collection)
+    return count
 
 
 def patch_access(
     parts: Parts, run: RunHandle, projection: Projection, facts: DocumentFacts, known_acl: Sequence[str] | None
 ) -> int:
-    """Put a changed access list on every object of a document, open or closed; returns how many.
-
-    The ledger first: a copy that a repair makes, and the next run, must know what may be out already.
-    """
+    """Put a changed access list on every object of a document, open or closed; returns how many."""
     assert run.revision is not None
     if known_acl is None or tuple(known_acl) == facts.acl:
         return 0
+    fence = fence_of(parts, run)
+    return _patch(parts, projection, facts.doc_id, facts.natural_key, facts.acl, fence)
+
+
+def _patch(
+    parts: Parts, projection: Projection, doc_id: uuid.UUID, natural_key: str, acl: Acl, fence: Fence
+) -> int:
+    """The ledger first: a copy that a repair makes, and the next run, must know what may be out already."""
+    fence()
     with parts.ledger.transaction() as tx:
-        revisions.require_open(tx, run.collection, run.revision)
-        rows = ledger_objects.rows_of_document(tx, projection, facts.doc_id)
-        changed = {row.object_id: {**(row.facts or {}), "acl": list(facts.acl)} for row in rows}
+        rows = ledger_objects.rows_of_document(tx, projection, doc_id)
+        changed = {row.object_id: {**(row.facts or {}), "acl": list(acl)} for row in rows}
         ledger_objects.set_facts(tx, projection, changed)
-        ledger_documents.forget_access(tx, run.collection, facts.doc_id)
+        ledger_access.forget_access(tx, projection.collection, doc_id)
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
         patch_exactly(
             parts,
-            f"change the access of {facts.natural_key}",
-            partial(_set_acl, parts, projection, kind, facts.acl),
+            f"change the access of {natural_key}",
+            partial(_set_acl, parts, projection, kind, acl),
             [row.object_id for row in rows if row.kind == kind],
-            fence=fence_of(parts, run),
+            fence=fence,
         )
     return len(rows)
+
+
+def _lease_fence(parts: Parts, lease: Lease) -> Fence:
+    def check() -> None:
+        with parts.ledger.reading() as reading:
+            if leases.is_held(reading, lease):
+                return
+        raise LeaseHeldError(
+            f"go on with {lease.name}",
+            found="the lease ran out and another run took it",
+            remedy="Stop this run; the other one ends the work.",
+        )
+
+    return check
 
 
 def _set_acl(

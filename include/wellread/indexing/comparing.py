@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from wellread.documents import SourceObject
 from wellread.errors import SourceUnavailableError
+from wellread.indexing.access import decide_access
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import Draft
-from wellread.indexing.signatures import facts_sha
+from wellread.indexing.plans import AccessChange, Draft
 from wellread.ledger.documents import Known, KnownDocument, QuarantineRow, key_bytes, stream_known
 from wellread.runs import SourceDeclaration
 from wellread.sources.protocol import Listing, Source
@@ -75,8 +75,10 @@ def _judge(
     comparison: Comparison,
     draft: Draft,
 ) -> None:
-    facts = facts_sha(declaration, dict(listed.metadata), listed.acl)
     known = None if row is None else row.document
+    listed, facts = decide_access(declaration, listed, known, draft)
+    if known is not None and known.acl != listed.acl:
+        draft.access_changes.append(AccessChange(known.doc_id, known.natural_key, known.acl, listed.acl))
     quarantined = None if row is None else row.quarantined
     if quarantined is not None and _still_in_quarantine(quarantined, listed, signature):
         draft.settle(quarantined.outcome)

@@ -72,7 +72,12 @@ def decide_deletions(
 
 
 def _is_approved(document: KnownDocument, hold: HoldRow | None) -> bool:
-    return hold is not None and hold.approved and hold.version_hash == document.version_hash
+    return (
+        hold is not None
+        and hold.kind == "deletion"
+        and hold.approved
+        and hold.version_hash == document.version_hash
+    )
 
 
 def _second_look(source: Source, vanished: Sequence[KnownDocument], draft: Draft) -> list[KnownDocument]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wellread.errors import DocumentError
+from wellread.errors import BudgetExhaustedError, DocumentError
 from wellread.identities import embedding_key
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
+from wellread.indexing.spending import PaidEmbedder, Purse
 from wellread.ledger import vectors as ledger_vectors
+from wellread.ledger.database import Transaction
 from wellread.ledger.vectors import Vector
 from wellread.models.embedding.batching import embed_many
 from wellread.models.embedding.self_check import CANARY_TEXT, canary_check
-from wellread.models.protocol import Vectors
+from wellread.models.protocol import Embedder, Vectors
 from wellread.retries import call_with_retries
+
+Inputs = Mapping[str, str]
+"""Embedding key -> exact input."""
 
 
 @dataclass(slots=True)
@@ -25,48 +30,89 @@ class Embedded:
     refused: dict[str, DocumentError] = field(default_factory=dict)
     computed: int = 0
     reused: int = 0
+    unpaid: BudgetExhaustedError | None = None
+    """Why inputs have neither a vector nor a refusal."""
 
 
-def embed_inputs(parts: Parts, run: RunHandle, inputs: Mapping[str, str]) -> Embedded:
-    """A vector for each (embedding key -> input). Each answered request is durable before the next is sent."""
+def embed_documents(parts: Parts, run: RunHandle, documents: Sequence[Inputs], *, tenant: str) -> Embedded:
+    """A vector for each input of these documents, as far as the budget goes: whole documents, in their order."""
+    inputs = {key: text for document in documents for key, text in document.items()}
     with parts.ledger.reading() as reading:
         found = ledger_vectors.find_vectors(reading, list(inputs))
     result = Embedded(vectors=found, reused=len(found))
-    missing = [key for key in inputs if key not in found]
+    purse = Purse.of(parts, run, tenant=tenant)
+    waiting = [document for document in documents if not document.keys() <= found.keys()]
+    while waiting and result.unpaid is None:
+        costs = missing_costs(parts, purse, waiting, set(result.vectors))
+        count = purse.fitting(costs)
+        if count == 0:
+            result.unpaid = purse.exhausted(needed_micro_usd=costs[0])
+            break
+        chosen = {key: text for document in waiting[:count] for key, text in document.items()}
+        _compute(parts, run, purse, chosen, result)
+        waiting = waiting[count:]
+    return result
+
+
+def missing_costs(parts: Parts, purse: Purse, documents: Sequence[Inputs], known: set[str]) -> list[int]:
+    """What each document may cost at most, in micro-dollars; an input that several have is the first one's."""
+    seen = set(known)
+    costs = []
+    for document in documents:
+        fresh = {key: text for key, text in document.items() if key not in seen}
+        seen.update(fresh)
+        tokens = sum(parts.embedder.count_tokens(text) for text in fresh.values()) if purse.price else 0
+        costs.append(purse.cost(tokens))
+    return costs
+
+
+def _compute(parts: Parts, run: RunHandle, purse: Purse, inputs: Inputs, result: Embedded) -> None:
+    """Compute what is missing. Each answered request is durable before the next is sent."""
+    missing = [key for key in inputs if key not in result.vectors and key not in result.refused]
     if not missing:
-        return result
-    _check_canary(parts, run.run_id)
-    model_hash = parts.model_hash
+        return
+    embedder = PaidEmbedder(parts.embedder, purse)
+
+    def note(texts: int, tokens: int, tx: Transaction) -> None:
+        ledger_vectors.record_usage(
+            tx,
+            run_id=run.run_id,
+            model_hash=parts.model_hash,
+            kind="embed",
+            requests=1,
+            texts=texts,
+            tokens=tokens,
+            cost_micro_usd=None if purse.price is None else purse.cost(tokens),
+        )
 
     def keep(indices: Sequence[int], vectors: Vectors, tokens: int) -> None:
         fresh = {missing[index]: vector for index, vector in zip(indices, vectors, strict=True)}
         with parts.ledger.transaction() as tx:
-            ledger_vectors.store_vectors(tx, model_hash, fresh)
-            ledger_vectors.record_usage(
-                tx,
-                run_id=run.run_id,
-                model_hash=model_hash,
-                kind="embed",
-                requests=1,
-                texts=len(fresh),
-                tokens=tokens,
-            )
+            ledger_vectors.store_vectors(tx, parts.model_hash, fresh)
+            note(len(fresh), tokens, tx)
         result.vectors.update(fresh)
         result.computed += len(fresh)
         parts.progress.advance("embed", count=len(fresh))
 
-    report = embed_many(
-        parts.embedder, [inputs[key] for key in missing], kind="document", on_batch=keep, retry=parts.retry
-    )
-    result.refused = {missing[index]: error for index, error in report.refused.items()}
-    return result
+    try:
+        _check_canary(parts, run.run_id, embedder)
+        if embedder.billed_tokens:
+            with parts.ledger.transaction() as tx:
+                note(0, embedder.billed_tokens, tx)
+        report = embed_many(
+            embedder, [inputs[key] for key in missing], kind="document", on_batch=keep, retry=parts.retry
+        )
+    except BudgetExhaustedError as error:  # another run spent what was left
+        result.unpaid = error
+        return
+    result.refused.update({missing[index]: error for index, error in report.refused.items()})
 
 
 _checked_runs: set[tuple[str, str]] = set()
 """(run, model) pairs whose canary this process has seen alive."""
 
 
-def _check_canary(parts: Parts, run_id: str) -> None:
+def _check_canary(parts: Parts, run_id: str, embedder: Embedder) -> None:
     """Once a run, embed a fixed text and compare: a provider that swapped its model is found before it is paid."""
     model_hash = parts.model_hash
     if (run_id, model_hash) in _checked_runs:
@@ -74,7 +120,7 @@ def _check_canary(parts: Parts, run_id: str) -> None:
     key = embedding_key(model_hash, CANARY_TEXT)
     with parts.ledger.reading() as reading:
         stored = ledger_vectors.find_vectors(reading, [key]).get(key)
-    vector = call_with_retries(lambda: canary_check(parts.embedder, stored), settings=parts.retry, what="embed")
+    vector = call_with_retries(lambda: canary_check(embedder, stored), settings=parts.retry, what="embed")
     if stored is None:
         with parts.ledger.transaction() as tx:
             ledger_vectors.store_vectors(tx, model_hash, {key: vector.reshape(-1)})

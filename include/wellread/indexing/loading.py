@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from wellread.artifacts.codec import get_json
 from wellread.documents import ChunkObject, VersionObject
-from wellread.errors import DocumentError
+from wellread.errors import BudgetExhaustedError, DocumentError
 from wellread.identities import version_key
 from wellread.indexing.access import patch_access
+from wellread.indexing.affording import UNPAID
 from wellread.indexing.content import (
     ChunkSet,
     DesiredChunk,
@@ -22,7 +23,7 @@ from wellread.indexing.content import (
     version_hash_of,
     version_object,
 )
-from wellread.indexing.embedding import Embedded, embed_inputs
+from wellread.indexing.embedding import Embedded, embed_documents
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.restoring import audit_and_heal
@@ -52,6 +53,8 @@ class _Document:
     patched: int = 0
     """Objects whose access was changed in place."""
     error: DocumentError | None = None
+    unpaid: BudgetExhaustedError | None = None
+    """Why there was no money for its vectors: it stays as it is and waits for the next run."""
 
     @property
     def kept(self) -> int:
@@ -60,7 +63,10 @@ class _Document:
 
 
 def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, batch: int) -> int:
-    """Load the extracted documents of a batch and close what it deletes; returns how many documents."""
+    """Load the extracted documents of a batch and close what it deletes; returns how many documents.
+
+    Raises ``BudgetExhaustedError`` at the end, where documents are left that there was no money for.
+    """
     assert run.revision is not None
     with parts.ledger.reading() as reading:
         revision = revisions.find_revision(reading, run.collection, run.revision)
@@ -71,14 +77,17 @@ def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, bat
     waiting = [row for row in rows if row.state == "extracted"]
     deletions = [row for row in rows if row.action == "delete" and row.state == "planned"]
     parts.progress.start("load", total_count=len(waiting) + len(deletions))
+    unpaid: BudgetExhaustedError | None = None
     for group in _groups(parts, declaration, waiting):
         if left := _not_loaded_yet(parts, run, batch, group):
-            _load_group(parts, run, projection, left)
+            unpaid = _load_group(parts, run, projection, left) or unpaid
         parts.progress.advance("load", count=len(group))
     for row in deletions:
         _close_document(parts, run, projection, row)
         parts.progress.advance("load")
     parts.progress.finish("load")
+    if unpaid is not None:
+        raise unpaid
     return len(waiting) + len(deletions)
 
 
@@ -124,20 +133,24 @@ def document_facts(declaration: SourceDeclaration, row: StagedRow) -> DocumentFa
     )
 
 
-def _load_group(parts: Parts, run: RunHandle, projection: Projection, group: list[_Document]) -> None:
+def _load_group(
+    parts: Parts, run: RunHandle, projection: Projection, group: list[_Document]
+) -> BudgetExhaustedError | None:
+    """Load as many of these documents as can be paid; what the others lack."""
     assert run.revision is not None
     _compare_with_ledger(parts, run, projection, group)
     _clear_unknown(parts, run, projection, group)
     for document in group:
         document.patched = patch_access(parts, run, projection, document.facts, document.row.facts.get("known_acl"))
-    embedded = embed_inputs(
+    embedded = embed_documents(
         parts,
         run,
-        {item.embedding_key: item.chunk.embedding_input for document in group for item in document.inserts},
+        [{item.embedding_key: item.chunk.embedding_input for item in document.inserts} for document in group],
+        tenant=group[0].facts.tenant,
     )
     for document in group:
         _note_refused(document, embedded)
-    loaded = [document for document in group if document.error is None]
+    loaded = [document for document in group if document.error is None and document.unpaid is None]
     rows, objects = _new_objects(parts, run, loaded, embedded)
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision)
@@ -153,6 +166,7 @@ def _load_group(parts: Parts, run: RunHandle, projection: Projection, group: lis
     audit_and_heal(parts, projection, [row for row in rows if row.doc_id in good])
     _close(parts, run, projection, [row for document in loaded for row in document.closes])
     _finish_group(parts, run, projection, group, embedded)
+    return embedded.unpaid
 
 
 def _compare_with_ledger(parts: Parts, run: RunHandle, projection: Projection, group: Sequence[_Document]) -> None:
@@ -219,6 +233,8 @@ def _note_refused(document: _Document, embedded: Embedded) -> None:
         if error is not None:
             document.error = error
             return
+    if any(item.embedding_key not in embedded.vectors for item in document.inserts):
+        document.unpaid = embedded.unpaid
 
 
 def _new_objects(
@@ -333,6 +349,8 @@ def _finish_group(
 
 
 def _ending(document: _Document, detail: dict[str, object]) -> dict[str, object]:
+    if document.unpaid is not None:
+        return {**UNPAID, "detail": {**detail, "error": document.unpaid.as_dict()}}
     if document.error is not None:
         detail["error"] = document.error.as_dict()
         return {

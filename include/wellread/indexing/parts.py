@@ -15,6 +15,7 @@ from wellread.documents import ParsedDocument
 from wellread.identities import sha256_json
 from wellread.indexing.settings import IndexingSettings
 from wellread.ledger.database import Ledger
+from wellread.models.prices import Price
 from wellread.models.protocol import Embedder
 from wellread.quality.settings import QualitySettings
 from wellread.retries import RetrySettings
@@ -59,6 +60,8 @@ class Parts:
     progress: Progress
     reports: Path | None = None
     """Where quality reports (Data Docs) are written."""
+    price: Price | None = None
+    """What the embedder costs; ``None``: nobody knows."""
 
     @property
     def model_hash(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,10 +17,11 @@ from wellread.indexing.deletions import decide_deletions
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Draft, Plan, PlannedDocument, Reason
 from wellread.indexing.settings import IndexingSettings
+from wellread.indexing.settings_changes import SettingsChange
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger.database import Transaction
-from wellread.ledger.documents import KnownDocument, QuarantineRow
+from wellread.ledger.documents import HoldRow, KnownDocument, QuarantineRow
 from wellread.runs import SourceDeclaration
 from wellread.sources.protocol import Source
 
@@ -33,30 +34,30 @@ class _Looked:
     content_sha: str | None
 
 
-def plan_wave(
-    parts: Parts, declaration: SourceDeclaration, source: Source, run_id: str
-) -> tuple[Plan, Sequence[Callable[[Transaction], None]]]:
+def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_id: str) -> tuple[Plan, Draft]:
     """Compare source and ledger: at most one wave of work, and what the ledger should remember of the looking."""
     draft = Draft()
     signature = stage_signature(parts)
-    with parts.ledger.reading() as reading:
-        held = {key for _, key in ledger_documents.list_holds(reading, declaration.collection, declaration.id)}
+    holds = _holds(parts, declaration)
+    held = {key for (_, key), row in holds.items() if row.kind == "deletion"}
     parts.progress.start("list")
     comparison = compare(parts, declaration, source, signature, held, draft)
     parts.progress.finish("list")
     vanished = {document.doc_id: document for document in comparison.vanished} if comparison.is_complete else {}
+    changes = SettingsChange.of(parts, declaration, comparison.candidates, signature, list(holds.values()))
     moves, rest = _pair_moves(parts, declaration, source, comparison.candidates, vanished)
     _leave_out(comparison, moves)
     _keep_quarantine(comparison, draft)
+    rest = changes.settle(rest, draft)
     limit = _wave_limit(parts, declaration)
     work = moves[:limit]
     draft.settle("pending", len(moves) - len(work))
-    work += _fill(parts, declaration, source, rest, signature, limit - len(work), draft)
+    work += _fill(parts, declaration, source, rest, changes, limit - len(work), draft)
     if draft.outcomes.get("pending"):
         draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
     else:
-        deletions = decide_deletions(parts, declaration, source, comparison, draft)
-        work += [_deletion(document) for document in deletions]
+        work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
+    changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
     plan = Plan(
@@ -72,7 +73,12 @@ def plan_wave(
         holds=tuple(draft.holds),
         notes=tuple(draft.notes),
     )
-    return plan, draft.effects
+    return plan, draft
+
+
+def _holds(parts: Parts, declaration: SourceDeclaration) -> Mapping[tuple[str, str], HoldRow]:
+    with parts.ledger.reading() as reading:
+        return ledger_documents.list_holds(reading, declaration.collection, declaration.id)
 
 
 def _leave_out(comparison: Comparison, moves: Sequence[PlannedDocument]) -> None:
@@ -133,7 +139,7 @@ def _fill(
     declaration: SourceDeclaration,
     source: Source,
     candidates: Sequence[Candidate],
-    signature: str,
+    changes: SettingsChange,
     room: int,
     draft: Draft,
 ) -> list[PlannedDocument]:
@@ -146,10 +152,12 @@ def _fill(
         if not part:
             break
         for looked in _look(parts, source, [item for item in part if _must_be_read(item)]):
-            work.extend(_after_look(declaration, looked, signature, tokens, draft))
+            work.extend(_after_look(declaration, looked, changes, tokens, draft))
         work.extend(
             _planned(
-                declaration, _Looked(item, item.known.content_sha if item.known else None), _reason(item, signature)
+                declaration,
+                _Looked(item, item.known.content_sha if item.known else None),
+                _reason(item, changes.signature),
             )
             for item in part
             if not _must_be_read(item)
@@ -173,12 +181,13 @@ def _reason(candidate: Candidate, signature: str) -> Reason:
 def _after_look(
     declaration: SourceDeclaration,
     looked: _Looked,
-    signature: str,
+    changes: SettingsChange,
     tokens: dict[uuid.UUID, str | None],
     draft: Draft,
 ) -> Iterator[PlannedDocument]:
     """The second gate: the hash of the bytes decides."""
     known, quarantined = looked.candidate.known, looked.candidate.quarantined
+    signature = changes.signature
     if (
         quarantined is not None
         and looked.content_sha == quarantined.content_sha
@@ -195,7 +204,7 @@ def _after_look(
         draft.settle("unchanged")
         if quarantined is not None:  # it is its last good version again
             draft.effects.append(partial(_release, declaration, known.natural_key))
-    else:
+    elif not changes.holds_back(looked.candidate, draft):
         yield _planned(declaration, looked, _reason(looked.candidate, signature))
 
 
@@ -231,7 +240,8 @@ def _planned(declaration: SourceDeclaration, looked: _Looked, reason: Reason) ->
         modified_at=listed.modified_at.timestamp(),
         metadata=dict(listed.metadata),
         acl=listed.acl,
-        facts_sha=looked.candidate.facts_sha,
+        # Facts that could not be read are looked at again in every run, until they can be.
+        facts_sha="" if listed.access_problem is not None else looked.candidate.facts_sha,
         content_sha=looked.content_sha,
     )
 

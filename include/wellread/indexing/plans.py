@@ -94,6 +94,8 @@ class RunHandle:
     batch_count: int
     pending: int = 0
     """Documents left for the next wave."""
+    budget_id: str | None = None
+    """Whose ``run_usd`` counts, where several waves share it; ``None``: the run's own."""
 
     def as_dict(self) -> dict[str, Any]:
         """For an XCom."""
@@ -115,6 +117,16 @@ def lease_name(collection: str, source_id: str) -> str:
     return f"source {collection}/{source_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class AccessChange:
+    """A live document that others may read from now on."""
+
+    doc_id: uuid.UUID
+    natural_key: str
+    before: Acl
+    after: Acl
+
+
 @dataclass(slots=True)
 class Draft:
     """A plan while it grows."""
@@ -126,6 +138,9 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     effects: list[Callable[[Transaction], None]] = field(default_factory=list)
     """What the ledger should remember of planning itself; applied when the plan is frozen, never by a dry run."""
+
+    access_changes: list[AccessChange] = field(default_factory=list)
+    """Of all listed documents, those of later waves and in quarantine too."""
 
     def settle(self, outcome: str, count: int = 1) -> None:
         """Count documents whose state is clear without work."""

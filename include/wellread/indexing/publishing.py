@@ -142,7 +142,8 @@ def _apply(
     ledger_documents.mark_deleted(tx, collection, [row.doc_id for row in deleted], run.revision, moved=False)
     moved_from = [uuid.UUID(row.facts["previous_doc_id"]) for row in loaded if row.action == "move"]
     ledger_documents.mark_deleted(tx, collection, moved_from, run.revision, moved=True)
-    ledger_documents.drop_holds(tx, collection, source_id, [row.facts["natural_key"] for row in deleted])
+    done = [row.facts["natural_key"] for row in (*loaded, *deleted)]
+    ledger_documents.drop_holds(tx, collection, source_id, done)
     settled = [row.facts["natural_key"] for row in rows if row.outcome in {"committed", "moved", "deleted", "gone"}]
     ledger_documents.leave_quarantine(tx, collection, source_id, settled)
     troubled = [row for row in rows if row.outcome in {"quarantined", "unsupported"}]

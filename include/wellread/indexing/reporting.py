@@ -7,6 +7,7 @@ from typing import Any
 
 from wellread.errors import SystemicError
 from wellread.indexing.plans import Plan, RunHandle
+from wellread.indexing.spending import MICRO
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.database import Transaction
 from wellread.ledger.run_records import StagedRow
@@ -27,6 +28,7 @@ def balance_sheet(
     """Add up plan and results. Raises ``SystemicError`` if a document is lost or counted twice."""
     outcomes = _balanced(plan, rows)
     notes = list(plan.notes)
+    usage = ledger_vectors.embedding_usage(tx, [run.run_id])
     if healed:
         notes.append(f"{healed} objects were missing from the vector index and were healed by a new copy.")
     return BalanceSheet(
@@ -40,7 +42,7 @@ def balance_sheet(
         chunks_inserted=_total(rows, "inserted"),
         chunks_kept=_total(rows, "kept"),
         chunks_closed=_total(rows, "closed"),
-        embeddings_computed=ledger_vectors.texts_embedded(tx, [run.run_id]),
+        embeddings_computed=usage.texts,
         embeddings_reused=_total(rows, "reused"),
         index_writes=_total(rows, "writes"),
         seconds=seconds,
@@ -48,6 +50,8 @@ def balance_sheet(
         problems=(*plan.problems, *(_problem(row) for row in rows if row.state == "failed")),
         holds=plan.holds,
         notes=tuple(notes),
+        embedding_tokens=usage.tokens,
+        cost_usd=None if usage.cost_micro_usd is None else usage.cost_micro_usd / MICRO,
     )
 
 
@@ -120,4 +124,10 @@ def merge_waves(sheets: Sequence[BalanceSheet]) -> BalanceSheet:
         problems=last.problems,
         holds=last.holds,
         notes=tuple(dict.fromkeys(note for sheet in sheets for note in sheet.notes)),
+        embedding_tokens=sum(sheet.embedding_tokens for sheet in sheets),
+        cost_usd=_sum_or_unknown([sheet.cost_usd for sheet in sheets]),
     )
+
+
+def _sum_or_unknown(costs_usd: Sequence[float | None]) -> float | None:
+    return None if None in costs_usd else sum(cost for cost in costs_usd if cost is not None)

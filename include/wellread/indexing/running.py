@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wellread.artifacts.bundles import put_folder
 from wellread.artifacts.codec import get_json, put_json
-from wellread.errors import QualityError, RevisionClosedError, WellreadError
+from wellread.errors import BudgetExhaustedError, QualityError, RevisionClosedError, WellreadError
 from wellread.indexing import extraction, loading
+from wellread.indexing.access import apply_changes
+from wellread.indexing.affording import budget_stop, set_unaffordable_aside
+from wellread.indexing.estimating import Estimate, estimate_plan
 from wellread.indexing.heads import flush_heads, prepare_collection
 from wellread.indexing.parts import Parts
 from wellread.indexing.planning import plan_wave
@@ -20,6 +23,7 @@ from wellread.indexing.plans import Plan, PlannedDocument, RunHandle, lease_name
 from wellread.indexing.publishing import Published, abandon_run, publish_revision
 from wellread.indexing.recovering import abandon_open, audit_newest, clean_abandoned
 from wellread.indexing.reporting import merge_waves
+from wellread.indexing.spending import require_price
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import leases, revisions, run_records
 from wellread.ledger.database import Transaction
@@ -42,10 +46,20 @@ class Runner:
 
     # -- plan -----------------------------------------------------------------------------------------------
     def plan(
-        self, declaration: SourceDeclaration, *, run_id: str, one_process: bool, source_may_move: bool = True
+        self,
+        declaration: SourceDeclaration,
+        *,
+        run_id: str,
+        one_process: bool,
+        source_may_move: bool = True,
+        budget_id: str | None = None,
     ) -> RunHandle:
-        """Take the lease, recover from dead runs, compare, freeze the plan, open a revision if there is work."""
+        """Take the lease, recover from dead runs, compare, freeze the plan, open a revision if there is work.
+
+        ``budget_id``: of runs that share one ``run_usd``. Raises ``SettingsError`` for a budget without a price.
+        """
         parts = self.parts
+        require_price(parts)
         lease = leases.acquire(
             parts.ledger,
             lease_name(declaration.collection, declaration.id),
@@ -55,8 +69,10 @@ class Runner:
         )
         try:
             with leases.kept_alive(parts.ledger, lease, seconds=parts.lease_seconds):
-                resumed = self._resumed(declaration, run_id, lease)
-                return resumed or self._plan_anew(declaration, run_id, lease, source_may_move=source_may_move)
+                run = self._resumed(declaration, run_id, lease) or self._plan_anew(
+                    declaration, run_id, lease, source_may_move=source_may_move
+                )
+                return replace(run, budget_id=budget_id)
         except WellreadError:
             leases.release(parts.ledger, lease)  # the next run need not wait for a plan that failed
             raise
@@ -69,15 +85,20 @@ class Runner:
             projection = self._recover(declaration, source_may_move=source_may_move)
             with parts.ledger.transaction() as tx:
                 run_records.start_run(tx, run_id, declaration.collection, declaration.id)
-            plan, effects = plan_wave(parts, declaration, source, run_id)
+            plan, draft = plan_wave(parts, declaration, source, run_id)
+            apply_changes(parts, projection, declaration, draft.access_changes, lease)
             plan_ref = put_json(parts.artifacts, "plans", plan)
-            return self._freeze(plan, effects, plan_ref, lease, projection)
+            return self._freeze(plan, draft.effects, plan_ref, lease, projection)
 
     def dry_run(self, declaration: SourceDeclaration) -> Plan:
         """The plan of the next wave; nothing is written, nothing is leased."""
         with self._source(declaration) as source:
             plan, _ = plan_wave(self.parts, declaration, source, f"dry-{uuid.uuid4().hex}")
         return plan
+
+    def estimate(self, plan: Plan) -> Estimate:
+        """What the plan will cost."""
+        return estimate_plan(self.parts, plan)
 
     def _resumed(self, declaration: SourceDeclaration, run_id: str, lease: Lease) -> RunHandle | None:
         """A retried plan task of an open revision hands out the same frozen plan under the same number."""
@@ -145,6 +166,7 @@ class Runner:
     def assess(self, run: RunHandle) -> str | None:
         """The quality gate over all documents of the run, before anything is paid; the address of its report.
 
+        What cannot be paid as a whole is left pending here, where ``indexing.budget.when_short`` is ``stop``.
         The report is kept as an artifact and linked from the run. A blocked run is abandoned; raises
         ``QualityError``.
         """
@@ -166,6 +188,7 @@ class Runner:
             self._keep_report(run, folder)
             self.abandon(run, reason=str(error))
             raise
+        set_unaffordable_aside(self.parts, run, tenant=self.read_plan(run.plan_ref).declaration.tenant)
         return self._keep_report(run, folder)
 
     def _keep_report(self, run: RunHandle, folder: Path | None) -> str | None:
@@ -179,7 +202,10 @@ class Runner:
         return uri
 
     def load(self, run: RunHandle, batch: int) -> int:
-        """Load one batch; returns how many documents were written."""
+        """Load one batch; returns how many documents were written.
+
+        Raises ``BudgetExhaustedError`` once all that can be paid is loaded: publish it, the rest is pending.
+        """
         plan = self.read_plan(run.plan_ref)
         with self._working(run):
             return loading.load_batch(self.parts, plan.declaration, run, batch)
@@ -213,25 +239,36 @@ class Runner:
 
     # -- all of it, from the shell ------------------------------------------------------------------------------
     def run(self, declaration: SourceDeclaration, *, source_may_move: bool = True) -> BalanceSheet:
-        """Wave after wave until nothing is pending; one balance sheet for all of them."""
+        """Wave after wave until nothing is pending; one balance sheet for all of them.
+
+        Raises ``BudgetExhaustedError`` after what could be paid is published.
+        """
         sheets: list[BalanceSheet] = []
+        budget_id = f"shell-{uuid.uuid4().hex}"
         while True:
-            sheet = self._run_wave(declaration, source_may_move=source_may_move)
+            sheet = self._run_wave(declaration, source_may_move=source_may_move, budget_id=budget_id)
+            if (stop := budget_stop(sheet)) is not None:
+                raise stop
             sheets.append(sheet)
             if not sheet.outcomes.get("pending") or not _settled_now(sheet):
                 return merge_waves(sheets)
 
-    def _run_wave(self, declaration: SourceDeclaration, *, source_may_move: bool) -> BalanceSheet:
+    def _run_wave(self, declaration: SourceDeclaration, *, source_may_move: bool, budget_id: str) -> BalanceSheet:
         started = time.monotonic()
         run = self.plan(
-            declaration, run_id=f"shell-{uuid.uuid4().hex}", one_process=True, source_may_move=source_may_move
+            declaration,
+            run_id=f"shell-{uuid.uuid4().hex}",
+            one_process=True,
+            source_may_move=source_may_move,
+            budget_id=budget_id,
         )
         try:
             for batch in range(run.batch_count):
                 self.extract(run, batch)
             self.assess(run)
             for batch in range(run.batch_count):
-                self.load(run, batch)
+                with suppress(BudgetExhaustedError):  # the sheet says it, once what costs nothing is loaded too
+                    self.load(run, batch)
             return self.publish(run, seconds=time.monotonic() - started).sheet
         except WellreadError as error:
             self._abandon_quietly(run, error)

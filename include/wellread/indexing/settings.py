@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -18,6 +20,47 @@ class DeletionSettings(BaseModel):
     )
     hold_above_count: int = Field(default=50, ge=0, description="Held above this many, whatever the share.")
     window_seconds: float = Field(default=86_400.0, gt=0, description="Deletions within this time count together.")
+
+
+class EmbeddingBudgetSettings(BaseModel):
+    """What embedding documents may cost, in US dollars. Each limit is one counter that all workers share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_usd: float | None = Field(
+        default=None,
+        ge=0,
+        description="For one run, its retries included: in the shell one `wellread ingest` with all its waves, in "
+        "Airflow one DAG run, which is one wave.",
+    )
+    day_usd: float | None = Field(default=None, ge=0, description="For all runs of one day (UTC).")
+    tenant_day_usd: float | None = Field(default=None, ge=0, description="For one tenant's runs of one day (UTC).")
+    when_short: Literal["part", "stop"] = Field(
+        default="part",
+        description="Where a wave cannot be paid as a whole: 'part' loads whole documents as far as the money "
+        "goes, 'stop' buys nothing. What costs nothing is loaded in both cases, the rest is pending.",
+    )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything bounds the spending."""
+        return any(limit is not None for limit in (self.run_usd, self.day_usd, self.tenant_day_usd))
+
+
+class SettingsChangeSettings(BaseModel):
+    """When documents that nothing but a change of settings touched wait for a person, as deletions do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hold_above_usd: float | None = Field(
+        default=10.0, ge=0, description="Held where embedding their chunks again may cost more. None: never."
+    )
+    hold_above_embeddings: int | None = Field(
+        default=None,
+        ge=0,
+        description="Held where they have more chunks than this: for models that cost time and no money. "
+        "None: never.",
+    )
 
 
 class IndexingSettings(BaseModel):
@@ -63,3 +106,5 @@ class IndexingSettings(BaseModel):
         default=3_600.0, ge=0, description="Vacuum leaves alone what was closed within this time: jobs may pin it."
     )
     deletions: DeletionSettings = DeletionSettings()
+    settings_changes: SettingsChangeSettings = SettingsChangeSettings()
+    budget: EmbeddingBudgetSettings = EmbeddingBudgetSettings()

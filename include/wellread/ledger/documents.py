@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -18,6 +18,7 @@ from wellread.ledger.upserts import insert_missing, replace
 from wellread.runs import SourceDeclaration
 
 _PAGE_ROWS = 5_000
+HoldKind = Literal["deletion", "settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """A deletion that waits for a person."""
+    """A deletion, or a change of settings, that waits for a person."""
 
     natural_key: str
     version_hash: str
     reason: str
     approved: bool
     created_at: float
+    kind: HoldKind = "deletion"
 
 
 def register_source(tx: Transaction, declaration: SourceDeclaration, *, may_move: bool) -> None:
@@ -271,18 +273,6 @@ def remember_token(tx: Transaction, collection: str, tokens: Mapping[uuid.UUID, 
         )
 
 
-def forget_access(tx: Transaction, collection: str, doc_id: uuid.UUID) -> None:
-    """The access on a document's objects is being changed: until that is published nobody knows what they carry.
-
-    An empty list equals no access that a source can give, so the next run patches them again after a crash.
-    """
-    tx.execute(
-        sa.update(documents)
-        .where(documents.c.collection == collection, documents.c.doc_id == doc_id)
-        .values(acl=[], facts_sha="")
-    )
-
-
 # -- quarantine and holds ----------------------------------------------------------------------------------
 
 
@@ -321,25 +311,36 @@ def list_quarantine(tx: Transaction, collection: str, source_id: str | None = No
 
 
 def list_holds(tx: Transaction, collection: str, source_id: str | None = None) -> dict[tuple[str, str], HoldRow]:
-    """Held deletions by (source id, natural key)."""
+    """Held deletions and settings changes by (source id, natural key)."""
     query = sa.select(holds).where(holds.c.collection == collection)
     if source_id is not None:
         query = query.where(holds.c.source_id == source_id)
     return {
         (row.source_id, row.natural_key): HoldRow(
-            row.natural_key, row.version_hash, row.reason, row.approved, row.created_at
+            row.natural_key, row.version_hash, row.reason, row.approved, row.created_at, row.kind
         )
         for row in tx.execute(query)
     }
 
 
-def hold(tx: Transaction, collection: str, source_id: str, versions: Mapping[str, str], reason: str) -> None:
-    """Hold deletions of natural key -> version, once each; a hold of another version is replaced."""
+def hold(
+    tx: Transaction,
+    collection: str,
+    source_id: str,
+    versions: Mapping[str, str],
+    reason: str,
+    *,
+    kind: HoldKind = "deletion",
+) -> None:
+    """Hold natural key -> version, once each; a hold of another version or kind is replaced.
+
+    The version of a held settings change is the stage signature that the document would get.
+    """
     known = list_holds(tx, collection, source_id)
     fresh = [
         key
         for key, version in versions.items()
-        if (row := known.get((source_id, key))) is None or row.version_hash != version
+        if (row := known.get((source_id, key))) is None or (row.version_hash, row.kind) != (version, kind)
     ]
     _delete_keys(tx, holds, collection, source_id, fresh)
     insert_missing(
@@ -351,6 +352,7 @@ def hold(tx: Transaction, collection: str, source_id: str, versions: Mapping[str
                 "source_id": source_id,
                 "natural_key": key,
                 "version_hash": versions[key],
+                "kind": kind,
                 "reason": reason,
                 "approved": False,
                 "created_at": epoch_now(),
@@ -361,7 +363,7 @@ def hold(tx: Transaction, collection: str, source_id: str, versions: Mapping[str
 
 
 def approve_holds(tx: Transaction, collection: str, source_id: str, natural_keys: Sequence[str] | None) -> int:
-    """Release held deletions (all of the source, or these); the next run takes a second look and applies them."""
+    """Release what is held (all of the source, or these); the next run takes a second look and applies it."""
     query = sa.update(holds).where(
         holds.c.collection == collection, holds.c.source_id == source_id, holds.c.approved.is_(False)
     )

@@ -235,6 +235,7 @@ usage = Table(
     Column("requests", BigInteger, nullable=False),
     Column("texts", BigInteger, nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    Column("cost_micro_usd", BigInteger, comment="Null: no price was known."),
     Column("at", Moment, nullable=False),
 )
 
@@ -264,6 +265,7 @@ holds = Table(
     Column("source_id", Key, nullable=False),
     Column("natural_key", Key, nullable=False),
     Column("version_hash", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="deletion", comment="deletion or settings"),
     Column("reason", Text, nullable=False),
     Column("approved", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +58,17 @@ def store_vectors(tx: Transaction, model_hash: str, found: Mapping[str, Vector])
 
 
 def record_usage(
-    tx: Transaction, *, run_id: str, model_hash: str, kind: str, requests: int, texts: int, tokens: int
+    tx: Transaction,
+    *,
+    run_id: str,
+    model_hash: str,
+    kind: str,
+    requests: int,
+    texts: int,
+    tokens: int,
+    cost_micro_usd: int | None = None,
 ) -> None:
-    """Note what was asked of a model."""
+    """Note what was asked of a model, and what it cost where the price is known."""
     tx.execute(
         sa.insert(usage).values(
             run_id=run_id,
@@ -68,14 +77,39 @@ def record_usage(
             requests=requests,
             texts=texts,
             tokens=tokens,
+            cost_micro_usd=cost_micro_usd,
             at=epoch_now(),
         )
     )
 
 
-def texts_embedded(tx: Transaction, run_ids: Iterable[str]) -> int:
-    """How many texts these runs had embedded."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(usage.c.texts), 0)).where(
-        usage.c.run_id.in_(list(run_ids)), usage.c.kind == "embed"
-    )
-    return int(tx.execute(query).scalar_one())
+@dataclass(frozen=True, slots=True)
+class EmbeddingUsage:
+    """What was embedded, by the provider's own count of tokens."""
+
+    texts: int
+    tokens: int
+    cost_micro_usd: int | None
+    """``None``: the price of some request was not known."""
+
+
+def embedding_usage(tx: Transaction, run_ids: Iterable[str]) -> EmbeddingUsage:
+    """What these runs had embedded. The canary counts as tokens and not as a text."""
+    return _usage(tx, usage.c.run_id.in_(list(run_ids)))
+
+
+def embedding_history(tx: Transaction, model_hash: str) -> EmbeddingUsage:
+    """What a model has embedded so far."""
+    return _usage(tx, usage.c.model_hash == model_hash)
+
+
+def _usage(tx: Transaction, where: sa.ColumnElement[bool]) -> EmbeddingUsage:
+    unknown = sa.func.count().filter(usage.c.cost_micro_usd.is_(None))
+    query = sa.select(
+        sa.func.coalesce(sa.func.sum(usage.c.texts), 0).label("texts"),
+        sa.func.coalesce(sa.func.sum(usage.c.tokens), 0).label("tokens"),
+        sa.func.coalesce(sa.func.sum(usage.c.cost_micro_usd), 0).label("cost"),
+        unknown.label("unpriced"),
+    ).where(where, usage.c.kind == "embed")
+    row = tx.execute(query).one()
+    return EmbeddingUsage(int(row.texts), int(row.tokens), None if row.unpriced else int(row.cost))

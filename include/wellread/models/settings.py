@@ -150,4 +150,10 @@ class ModelSettings(_Frozen):
     local: LocalModelSettings = LocalModelSettings()
     openai: OpenAIModelSettings = OpenAIModelSettings()
     cohere: CohereModelSettings = CohereModelSettings()
+    price_usd_per_million: float | None = Field(
+        default=None,
+        ge=0,
+        description="US dollars for a million tokens. None: 0 for the local model, else the price list of the "
+        "package genai-prices, where requests go to the model's maker.",
+    )
     retry: RetrySettings = RetrySettings()

@@ -48,7 +48,7 @@ class _Found:
 class Retriever:
     """Retrieves passages under snapshots. Safe to share between threads.
 
-    ``term_statistics`` returns counted document frequencies for a head; without it, the collection is sampled.
+    ``term_statistics`` returns counted document frequencies for a head; without them, the collection is sampled.
     ``reranker`` reads the best passages again, in every mode. ``freshness`` tells when sources were last ingested;
     without it, ``fresh_since`` is refused. Nothing given is closed here.
     """
@@ -59,7 +59,7 @@ class Retriever:
         embedder: Embedder,
         settings: RetrievalSettings | None = None,
         *,
-        term_statistics: Callable[[Head], TermStatistics] | None = None,
+        term_statistics: Callable[[Head], TermStatistics | None] | None = None,
         reranker: Reranker | None = None,
         rerank_retry: RetrySettings | None = None,
         freshness: AskFreshness | None = None,
@@ -266,8 +266,9 @@ class Retriever:
 
     # -- inside ---------------------------------------------------------------------------------------
     def _statistics(self, view: View) -> TermStatistics:
-        if self._counted is not None:
-            return self._counted(view.head)
+        counted = None if self._counted is None else self._counted(view.head)
+        if counted is not None:
+            return counted
         return self._sampled.of(view.head, view.scope.tenant)
 
     def _embed(self, questions: Sequence[str]) -> list[Vector | None]:

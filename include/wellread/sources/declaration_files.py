@@ -14,13 +14,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from wellread.errors import SettingsError
-from wellread.runs import SourceDeclaration
+from wellread.runs import AccessRules, SourceDeclaration
 from wellread.sources.globs import PathRules
 
 _PRESETS = ("@once", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly", "@continuous")
 _CRON = re.compile(r"\S+( \S+){4,5}")
 _S3_LOCATION = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9](/.*)?", re.DOTALL)
 _FieldValue = str | int | float | bool
+
+
+class AccessFields(BaseModel):
+    """The fields of ``access``; the meaning of each is at ``AccessRules``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    read_from: Literal["sidecar", "tag", "metadata"] = Field(alias="from")
+    name: str = Field(default="acl", min_length=1)
+    missing: Literal["default", "hide"] = "default"
+    unreadable: Literal["hide", "keep"] = "hide"
 
 
 class DeclarationFile(BaseModel):
@@ -39,6 +50,7 @@ class DeclarationFile(BaseModel):
     hidden_files: bool = False
     follow_symlinks: bool = False
     acl: tuple[str, ...] = Field(default=("*",), min_length=1)
+    access: AccessFields | None = None
     fields: dict[str, _FieldValue] = Field(default_factory=dict)
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]")
     connection_id: str | None = None
@@ -70,6 +82,8 @@ class DeclarationFile(BaseModel):
     @field_validator("acl")
     @classmethod
     def _sort_acl(cls, acl: tuple[str, ...]) -> tuple[str, ...]:
+        if any(group.startswith("!") for group in acl):
+            raise ValueError("no group's name begins with !")
         return tuple(sorted(set(acl)))
 
     @field_validator("fields")
@@ -94,6 +108,8 @@ class DeclarationFile(BaseModel):
             raise ValueError("location: with kind s3 it reads s3://bucket or s3://bucket/prefix")
         if self.kind == "folder" and is_s3:
             raise ValueError("kind: location is an S3 address; write kind: s3")
+        if self.access is not None and self.access.read_from != "sidecar" and self.kind == "folder":
+            raise ValueError(f"access: files of a folder have no {self.access.read_from}; write from: sidecar")
         of_other_kind = {"folder": ("endpoint_url",), "s3": ("hidden_files", "follow_symlinks")}[self.kind]
         for name in of_other_kind:
             if getattr(self, name):
@@ -110,6 +126,7 @@ def read_declaration(path: Path) -> SourceDeclaration:
         faults = [_explain(detail, lines) for detail in error.errors(include_url=False)]
         raise _refused(path, faults) from error
     values = file.model_dump()
+    values["access"] = None if file.access is None else AccessRules(**values["access"])
     if file.kind == "folder":
         values["location"] = str((path.parent / Path(file.location).expanduser()).resolve())
     return SourceDeclaration(**values)

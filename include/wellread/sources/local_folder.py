@@ -99,6 +99,24 @@ class LocalFolderSource:
             ) from error
         return is_file and self._is_within_rules(path)
 
+    def has_name(self, natural_key: str) -> bool:
+        """Whether anything at all stands there now, a link or a file that one may not read too.
+
+        Raises ``TransientError`` when one cannot tell.
+        """
+        path = self._path(natural_key)
+        try:
+            os.lstat(path)
+        except OSError as error:
+            if error.errno in {*_GONE, errno.ENAMETOOLONG}:
+                return False
+            raise TransientError(
+                f"to look whether there is {natural_key!r}",
+                found=f"{type(error).__name__}: {error.strerror}",
+                remedy="Give this user read access to the folder, then run again",
+            ) from error
+        return True
+
     def close(self) -> None:
         """Nothing is held open."""
 

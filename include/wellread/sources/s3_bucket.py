@@ -19,6 +19,7 @@ from wellread.sources.settings import SourceSettings
 
 VERSION_MARK = "version:"
 """Before a version id in a version token, which may be an ETag with a size too."""
+_VANISHED = "it had vanished when it was asked who may read it"
 UNVERSIONED = "null"
 """The id of what was written before the bucket kept versions; it can be overwritten."""
 
@@ -106,6 +107,29 @@ class S3Source:
         except DocumentError as error:
             raise AuthenticationError(asked, found=error.found, remedy=error.remedy) from error
         return True
+
+    def read_tag(self, natural_key: str, name: str) -> str | None:
+        """The value of one of the object's tags now; ``None`` without it.
+
+        Raises as ``fetch`` does; ``DocumentError`` where the tags may not be read, ``ValueError`` where the object
+        is gone: nothing is known of who may read it.
+        """
+        try:
+            with typed_s3_errors(f"the tags of {self._name(natural_key)}", natural_key=natural_key):
+                answer = self._client.get_object_tagging(Bucket=self._bucket, Key=natural_key)
+        except ObjectGoneError as error:
+            raise ValueError(_VANISHED) from error
+        return next((tag["Value"] for tag in answer["TagSet"] if tag["Key"] == name), None)
+
+    def read_metadata(self, natural_key: str, name: str) -> str | None:
+        """The value of one of the object's own metadata fields now (``x-amz-meta-NAME``); as :meth:`read_tag`."""
+        try:
+            with typed_s3_errors(f"the metadata of {self._name(natural_key)}", natural_key=natural_key):
+                answer = self._client.head_object(Bucket=self._bucket, Key=natural_key)
+        except ObjectGoneError as error:
+            raise ValueError(_VANISHED) from error
+        found: dict[str, str] = answer["Metadata"]
+        return found.get(name.lower())
 
     def close(self) -> None:
         """The client is shared: its owner closes it."""

@@ -24,6 +24,7 @@ from wellread.indexing.running import Runner
 from wellread.ledger.database import Ledger
 from wellread.ledger.question_jobs import QuestionJobs
 from wellread.models.embedding.factory import build_embedder
+from wellread.models.embedding.pricing import find_embedder_price
 from wellread.models.protocol import Embedder
 from wellread.models.reranking.factory import build_reranker
 from wellread.models.reranking.protocol import Reranker
@@ -194,6 +195,7 @@ class Workspace:
             lease_seconds=settings.ledger.lease_seconds,
             progress=self._progress,
             reports=self.home / "reports",
+            price=find_embedder_price(settings.embedder),
         )
 
     @cached_property

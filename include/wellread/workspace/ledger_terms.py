@@ -6,6 +6,7 @@ import threading
 import time
 
 from wellread.ledger.database import Ledger
+from wellread.ledger.documents import list_sources
 from wellread.ledger.revisions import find_collection
 from wellread.ledger.term_counts import read_terms
 from wellread.retrieval.term_statistics import CountedTerms, TermStatistics
@@ -20,11 +21,14 @@ class LedgerTerms:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._kept: dict[str, tuple[int, float, CountedTerms]] = {}
+        self._kept: dict[str, tuple[int, float, CountedTerms | None]] = {}
         self._lock = threading.Lock()
 
-    def statistics(self, head: Head) -> TermStatistics:
-        """The counts of the head's collection, at most a minute behind."""
+    def statistics(self, head: Head) -> TermStatistics | None:
+        """The counts of the head's collection, at most a minute behind; ``None`` where several tenants share it.
+
+        Their texts are counted together, and nobody's ranking may depend on what another tenant owns.
+        """
         name = head.projection.collection
         with self._lock:
             kept = self._kept.get(name)
@@ -34,7 +38,9 @@ class LedgerTerms:
             self._kept[name] = (head.seq, time.monotonic(), counted)
             return counted
 
-    def _read(self, collection: str) -> CountedTerms:
+    def _read(self, collection: str) -> CountedTerms | None:
         with self._ledger.reading() as reading:
+            if len({row["tenant"] for row in list_sources(reading, collection)}) > 1:
+                return None
             row = find_collection(reading, collection)
             return CountedTerms(0 if row is None else row.chunk_count, read_terms(reading, collection))

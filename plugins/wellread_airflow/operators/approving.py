@@ -77,10 +77,10 @@ class ApproveHoldsOperator(UpkeepOperator):
         """Approve; the source's next run looks again and deletes what is still gone."""
         del context
         from wellread.artifacts.codec import get_json
-        from wellread.upkeep.holding import HeldDeletion, approve_held
+        from wellread.upkeep.holding import HeldChange, approve_held
 
         listed: Mapping[str, Any] = self.listed
-        seen = get_json(workspace.artifacts, tuple[HeldDeletion, ...], listed["seen"])
+        seen = get_json(workspace.artifacts, tuple[HeldChange, ...], listed["seen"])
         count = approve_held(workspace.ledger, workspace.settings.collection, listed["source"], seen)
         by = text_or_none(self.by)
         self.log.info("%d of %d deletions approved by %s.", count, len(seen), by or "nobody by name")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RUN_KEY = "run"
 """The XCom of the planning task that carries the run handle."""
+ESTIMATE_KEY = "estimate"
+"""The XCom of the planning task that carries what the plan will cost."""
 
 RunValue = Mapping[str, Any] | None
 
@@ -30,8 +32,9 @@ RunValue = Mapping[str, Any] | None
 class PlanChangesOperator(WorkspaceOperator):
     """Compare a source with the ledger and freeze the plan.
 
-    Returns the batch numbers to map over, none if nothing changed; the run handle is the XCom ``run``.
-    ``approve_held``: whether the deletions of the source that are held are approved before; a form's box.
+    Returns the batch numbers to map over, none if nothing changed; the run handle is the XCom ``run``, what the
+    plan will cost the XCom ``estimate``. Fails at once for a budget without a price.
+    ``approve_held``: whether what is held of the source is approved before; a form's box.
     """
 
     template_fields: Sequence[str] = ("approve_held",)
@@ -63,6 +66,9 @@ class PlanChangesOperator(WorkspaceOperator):
             run.batch_count,
             run.pending,
         )
+        estimate = workspace.runner.estimate(plan)
+        self.log.info("%s: %s", run.source_id, estimate.as_text())
+        context["ti"].xcom_push(key=ESTIMATE_KEY, value=estimate.as_dict())
         context["ti"].xcom_push(key=RUN_KEY, value=run.as_dict())
         return list(range(run.batch_count))
 

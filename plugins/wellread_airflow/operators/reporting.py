@@ -36,6 +36,7 @@ class ReportRunOperator(RunStepOperator):
 
     def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
         """Report one run."""
+        from wellread.indexing.affording import budget_stop
         from wellread.upkeep.vacuum import vacuum
 
         if not self.run:
@@ -49,6 +50,8 @@ class ReportRunOperator(RunStepOperator):
         swept = vacuum(workspace.parts, run.collection)
         self.log.info("Vacuum: %d objects that no reader can see were deleted.", swept.deleted)
         counts = sheet_counts(sheet)
+        if (stop := budget_stop(sheet)) is not None:
+            raise AirflowFailException(str(stop))  # another wave would find no money either
         if sheet.outcomes.get("pending") and any(sheet.outcomes.get(name) for name in _PROGRESS):
             context["ti"].xcom_push(key="return_value", value=counts)  # the exception takes the return's place
             raise _next_wave(context)

@@ -258,7 +258,7 @@ def test_many_threads_store_the_same_vectors_without_an_error(ledger: Ledger) ->
 
     assert together(store) == [0] * THREADS
     with ledger.reading() as reading:
-        assert vectors.texts_embedded(reading, ["r"]) == 2 * THREADS
+        assert vectors.embedding_usage(reading, ["r"]).texts == 2 * THREADS
 
 
 def row_of(number: int, rev_from: int, rev_to: int = 0) -> ObjectRow:
