@@ -19,7 +19,9 @@ def sheet_lines(sheet: BalanceSheet) -> list[str]:
     lines.append(
         f"  parsed {sheet.parsed}; chunks: {sheet.chunks_inserted} inserted, {sheet.chunks_kept} kept, "
         f"{sheet.chunks_closed} closed; embeddings: {sheet.embeddings_computed} computed, "
-        f"{sheet.embeddings_reused} reused; index writes {sheet.index_writes}"
+        f"{sheet.embeddings_reused} reused, {sheet.embedding_tokens} tokens, "
+        f"{'price unknown' if sheet.cost_usd is None else f'${sheet.cost_usd:.4f}'}; "
+        f"index writes {sheet.index_writes}"
     )
     for item in sheet.problems[:SHOWN_PROBLEMS]:
         why = f"{item.get('cause')}: {item.get('found')}"

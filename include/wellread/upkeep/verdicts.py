@@ -59,7 +59,7 @@ def _visible(facts: Facts) -> Verdict:
             _after_quarantine(facts),
         )
     if facts.hold is not None:
-        return True, f"its deletion is held: {facts.hold['reason']}", _after_hold(facts)
+        return True, f"{_what_is_held(facts.hold)} is held: {facts.hold['reason']}", _after_hold(facts)
     if facts.staged is not None:
         return True, f"it is published, and {_progress(facts.staged)}", "Wait for that run to end."
     return _beside_the_source(facts)
@@ -124,7 +124,7 @@ def _never_known(facts: Facts) -> Verdict:
     if facts.held_reason:
         return False, f"its source is held: {facts.held_reason}", "Release the source, then ingest it."
     if facts.hold is not None:
-        return False, f"its deletion is held: {facts.hold['reason']}", _after_hold(facts)
+        return False, f"{_what_is_held(facts.hold)} is held: {facts.hold['reason']}", _after_hold(facts)
     return False, "the source lists it, but no run has taken it up yet", f"Run `wellread ingest {facts.source_id}`."
 
 
@@ -136,6 +136,10 @@ def _after_quarantine(facts: Facts) -> str:
     assert facts.quarantine is not None
     remedy = str(facts.quarantine["detail"].get("remedy") or "Mend the document.")
     return f"{remedy} It is tried again when the document, the stage's code or its settings change."
+
+
+def _what_is_held(hold: Mapping[str, Any]) -> str:
+    return "a change of settings" if hold.get("kind") == "settings" else "its deletion"
 
 
 def _after_hold(facts: Facts) -> str:
