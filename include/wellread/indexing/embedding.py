@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 
 from wellread.errors import DocumentError
 from wellread.identities import embedding_key
+from wellread.indexing.heads import parts_of
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import RunHandle
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.vectors import Vector
 from wellread.models.embedding.batching import embed_many
 from wellread.models.embedding.self_check import CANARY_TEXT, canary_check
 from wellread.models.protocol import Vectors
 from wellread.retries import call_with_retries
+from wellread.snapshots import Projection
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Embedded:
     reused: int = 0
 
 
-def embed_inputs(parts: Parts, run: RunHandle, inputs: Mapping[str, str]) -> Embedded:
+def embed_inputs(parts: Parts, run_id: str, inputs: Mapping[str, str]) -> Embedded:
     """A vector for each (embedding key -> input). Each answered request is durable before the next is sent."""
     with parts.ledger.reading() as reading:
         found = ledger_vectors.find_vectors(reading, list(inputs))
@@ -35,7 +36,7 @@ def embed_inputs(parts: Parts, run: RunHandle, inputs: Mapping[str, str]) -> Emb
     missing = [key for key in inputs if key not in found]
     if not missing:
         return result
-    _check_canary(parts, run.run_id)
+    _check_canary(parts, run_id)
     model_hash = parts.model_hash
 
     def keep(indices: Sequence[int], vectors: Vectors, tokens: int) -> None:
@@ -44,7 +45,7 @@ def embed_inputs(parts: Parts, run: RunHandle, inputs: Mapping[str, str]) -> Emb
             ledger_vectors.store_vectors(tx, model_hash, fresh)
             ledger_vectors.record_usage(
                 tx,
-                run_id=run.run_id,
+                run_id=run_id,
                 model_hash=model_hash,
                 kind="embed",
                 requests=1,
@@ -60,6 +61,22 @@ def embed_inputs(parts: Parts, run: RunHandle, inputs: Mapping[str, str]) -> Emb
     )
     result.refused = {missing[index]: error for index, error in report.refused.items()}
     return result
+
+
+def refused_by_mirrors(
+    parts: Parts, run_id: str, mirrors: Sequence[Projection], inputs: Mapping[str, str]
+) -> dict[str, DocumentError]:
+    """Embed the same inputs under the models of the copies that are kept in step; what one refuses, by given key.
+
+    A document that one copy cannot hold must stay out of all: they are published together.
+    """
+    refused: dict[str, DocumentError] = {}
+    for mirror in mirrors:
+        own = parts_of(parts, mirror)
+        keys = {embedding_key(own.model_hash, text): key for key, text in inputs.items()}
+        embedded = embed_inputs(own, run_id, {name: inputs[key] for name, key in keys.items()})
+        refused.update({keys[name]: error for name, error in embedded.refused.items()})
+    return refused
 
 
 _checked_runs: set[tuple[str, str]] = set()

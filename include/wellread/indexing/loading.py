@@ -22,13 +22,13 @@ from wellread.indexing.content import (
     version_hash_of,
     version_object,
 )
-from wellread.indexing.embedding import Embedded, embed_inputs
+from wellread.indexing.embedding import Embedded, embed_inputs, refused_by_mirrors
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.restoring import audit_and_heal
 from wellread.indexing.writing import close_exactly, fence_of, insert_exactly
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import revisions, run_records
+from wellread.ledger import projections, revisions, run_records
 from wellread.ledger.objects import ObjectRow
 from wellread.ledger.run_records import StagedRow
 from wellread.runs import SourceDeclaration
@@ -130,11 +130,11 @@ def _load_group(parts: Parts, run: RunHandle, projection: Projection, group: lis
     _clear_unknown(parts, run, projection, group)
     for document in group:
         document.patched = patch_access(parts, run, projection, document.facts, document.row.facts.get("known_acl"))
-    embedded = embed_inputs(
-        parts,
-        run,
-        {item.embedding_key: item.chunk.embedding_input for document in group for item in document.inserts},
-    )
+    inputs = {item.embedding_key: item.chunk.embedding_input for document in group for item in document.inserts}
+    embedded = embed_inputs(parts, run.run_id, inputs)
+    with parts.ledger.reading() as reading:
+        mirrors = [item for item in projections.mirrors(reading, run.collection) if item.model != projection.model]
+    embedded.refused.update(refused_by_mirrors(parts, run.run_id, mirrors, inputs))
     for document in group:
         _note_refused(document, embedded)
     loaded = [document for document in group if document.error is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from wellread.models.protocol import Embedder
 from wellread.quality.settings import QualitySettings
 from wellread.retries import RetrySettings
 from wellread.runs import DocumentStatistics
+from wellread.snapshots import ModelIdentity
 from wellread.stores.protocol import VectorStore
 from wellread.telemetry.progress import Progress
 
@@ -59,6 +60,15 @@ class Parts:
     progress: Progress
     reports: Path | None = None
     """Where quality reports (Data Docs) are written."""
+    previous_embedder: Embedder | None = None
+    """While a collection is migrated: the model that it comes from."""
+
+    def with_model(self, model: ModelIdentity) -> Parts:
+        """These parts with the embedder of this model, where one of the two is; else as they are."""
+        previous = self.previous_embedder
+        if self.embedder.identity == model or previous is None or previous.identity != model:
+            return self
+        return replace(self, embedder=previous, previous_embedder=self.embedder)
 
     @property
     def model_hash(self) -> str:
