@@ -2,8 +2,8 @@
 
 At most twenty queries a second are asked before a migration, during it, and after its switch and rollback, while
 files are written and ingested. Counted: failed queries (the store refuses a vector whose dimensions are not its
-copy's, so an answer from a mixture of models would be one), and documents lost on rollback. Latencies are compared with
-those before the migration, on the same machine.
+copy's, so an answer from a mixture of models would be one), and documents lost on rollback. Latencies are compared
+with those before the migration, on the same machine.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def _settings(home: Path, address: Any, url: str, dimensions: int, previous: int
 
 def _write(folder: Path, name: str, number: int) -> None:
     text = "\n\n".join(
-        f"Part {part} of report {number} tells of harbour {number * 7 + part}, of its {number + part} cranes and of "
-        f"the council that counts the ropes and lamps of quay {number % 13} every spring." * 3
+        f"Part {part} of report {number} tells of harbour {number * 7 + part}, of its {number + part} cranes and "
+        f"of the council that counts the ropes and lamps of quay {number % 13} every spring." * 3
         for part in range(5)
     )
     (folder / name).write_text(text, "utf-8")

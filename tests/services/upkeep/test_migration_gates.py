@@ -25,7 +25,11 @@ moving = _migrating.moving
 def gold_file(world: Any) -> Path:
     """A question for each part of each document."""
     rows = [
-        {"id": f"{topic}{number}", "question": f"the {topic} report part {number}", "relevant": {f"{topic}.txt": 1}}
+        {
+            "id": f"{topic}{number}",
+            "question": f"the {topic} report part {number}",
+            "relevant": [{"document": f"{topic}.txt"}],
+        }
         for topic in ("amber", "birch", "cedar", "dogwood", "elm", "fir")
         for number in range(1, 7)
     ]
@@ -35,12 +39,11 @@ def gold_file(world: Any) -> Path:
 
 
 def searching_by_vectors(world: Any) -> None:
-    """Retrieval whose ranking depends on the vectors."""
-    world.options["retrieval"] = {"alpha_ratio": 1.0, "resolve_documents": False}
+    """Retrieval that finds little besides what the vectors find."""
+    world.options["retrieval"] = {"alpha_ratio": 1.0, "resolve_documents": False, "depth_count": 3}
 
 
 def test_a_model_that_finds_as_much_is_switched_to(moving: Any) -> None:
-    searching_by_vectors(moving)
     ended = moving.shell("migrate", moving.collection, "--gold", str(gold_file(moving)), "--json")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert json.loads(ended.stdout)["state"] == "switched"
