@@ -24,7 +24,7 @@ from wellread.ledger import projections, revisions
 from wellread.server.temporary import local_weaviate
 from wellread.sources.declarations import declaration_for_folder
 from wellread.testing.embedding_server import embedding_server
-from wellread.upkeep.migrating import migrate, roll_back
+from wellread.upkeep.migrating import Migrated, migrate, roll_back
 from wellread.upkeep.reconciling import reconcile
 from wellread.workspace import Workspace
 
@@ -120,6 +120,32 @@ def _quantiles(latencies: dict[str, list[float]]) -> dict[str, object]:
     return told
 
 
+def _under_load(settings: dict[str, Any], folder: Path) -> tuple[Asked, Migrated, Migrated]:
+    """Migrate, switch and roll back while queries and runs go on."""
+    asked = Asked()
+    threads = [
+        threading.Thread(target=_ask, args=(settings, asked)),
+        threading.Thread(target=_ingest, args=(settings, folder, asked)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        with Workspace.open(settings) as workspace:
+            time.sleep(BEFORE_SECONDS)
+            asked.phase = "while filling"
+            done = migrate(workspace.parts, COLLECTION)
+            asked.phase = "after the switch"
+            time.sleep(BEFORE_SECONDS)
+            back = roll_back(workspace.parts, COLLECTION)
+            asked.phase = "after the rollback"
+            time.sleep(BEFORE_SECONDS)
+    finally:
+        asked.stop.set()
+        for thread in threads:
+            thread.join()
+    return asked, done, back
+
+
 def _measured(documents: int, home: Path) -> dict[str, object]:
     folder = home / "papers"
     folder.mkdir()
@@ -130,27 +156,7 @@ def _measured(documents: int, home: Path) -> dict[str, object]:
         with Workspace.open(old) as workspace:
             workspace.runner.run(declaration_for_folder(folder, collection=COLLECTION))
         both = _settings(home / "home", address, server.openai_url, 128, 256)
-        asked = Asked()
-        threads = [
-            threading.Thread(target=_ask, args=(both, asked)),
-            threading.Thread(target=_ingest, args=(both, folder, asked)),
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            with Workspace.open(both) as workspace:
-                time.sleep(BEFORE_SECONDS)
-                asked.phase = "while filling"
-                done = migrate(workspace.parts, COLLECTION)
-                asked.phase = "after the switch"
-                time.sleep(BEFORE_SECONDS)
-                back = roll_back(workspace.parts, COLLECTION)
-                asked.phase = "after the rollback"
-                time.sleep(BEFORE_SECONDS)
-        finally:
-            asked.stop.set()
-            for thread in threads:
-                thread.join()
+        asked, done, back = _under_load(both, folder)
         with Workspace.open(both) as workspace:
             workspace.runner.run(declaration_for_folder(folder, collection=COLLECTION))
         apart, faults = _lost(both)
