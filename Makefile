@@ -16,7 +16,7 @@ REPORTS := build/reports
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate
 
-.PHONY: help setup multilingual demo test torture check format up down status lock bench services clean
+.PHONY: help setup multilingual demo test test-pythons torture check format up down status lock bench services clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

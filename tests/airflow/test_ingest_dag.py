@@ -257,7 +257,7 @@ def test_a_source_that_is_not_there_fails_the_plan_at_once_and_the_report_says_w
     operator = PlanChangesOperator(task_id="plan", declaration=replace(other, location=str(tmp_path / "gone")))
     with pytest.raises(AirflowFailException, match="gone"):
         operator.execute(context)
-    assert context["ti"]["run"] is None
+    assert context["ti"]["run"] == {}
     with pytest.raises(AirflowSkipException):
         PublishRevisionOperator(task_id="publish", source_id="other", run=None).execute(context)
     with pytest.raises(AirflowFailException, match="planning task"):

@@ -15,6 +15,7 @@ from wellread.cli import (
     evaluating,
     ingesting,
     keeping,
+    migrating,
     reporting,
     searching,
     serving,
@@ -276,6 +277,25 @@ def rebuild(
 ) -> None:
     """Make an index again from ledger, artifacts and cached vectors, then switch to it. Resumable."""
     upkeeping.rebuild(Output(as_json=as_json), collection)
+
+
+@app.command()
+def migrate(
+    collection: Annotated[str, typer.Argument(help="The logical collection to move to the settings' embedder.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what it would embed, and its price.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="A fresh copy where the model is the same.")] = False,
+    switch: Annotated[bool, typer.Option(help="Let readers use the new copy at the end.")] = True,
+    gold: Annotated[Path | None, typer.Option(help="Golden questions: no switch to a worse copy.")] = None,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the copy before the switch.")] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Drop the copy that is not live.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Move a collection to another embedding model while readers and runs go on. Resumable."""
+    migrating.migrate(
+        Output(as_json=as_json),
+        collection,
+        migrating.Asked(dry_run=dry_run, anew=anew, switch=switch, gold=gold, rollback=rollback, finish=finish),
+    )
 
 
 @app.command()

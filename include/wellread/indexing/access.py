@@ -16,7 +16,7 @@ from wellread.indexing.plans import AccessChange, Draft, RunHandle
 from wellread.indexing.signatures import facts_sha
 from wellread.indexing.writing import Fence, fence_of, patch_exactly
 from wellread.ledger import access as ledger_access
-from wellread.ledger import leases, revisions
+from wellread.ledger import leases, projections, revisions
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
@@ -84,9 +84,12 @@ def apply_changes(
             revisions.append_head(tx, declaration.collection)
         flush_heads(parts, declaration.collection)
     fence = _lease_fence(parts, lease)
+    with parts.ledger.reading() as reading:
+        copies = [projection, *projections.mirrors(reading, declaration.collection)]
     count = 0
     for change in changes:
-        count += _patch(parts, projection, change.doc_id, change.natural_key, change.after, fence)
+        for copy in copies:
+            count += _patch(parts, copy, change.doc_id, change.natural_key, change.after, fence)
         with parts.ledger.transaction() as tx:
             ledger_access.set_access(tx, declaration.collection, change.doc_id, change.after)
     with parts.ledger.transaction() as tx:

@@ -28,7 +28,7 @@ def set_unaffordable_aside(parts: Parts, run: RunHandle, *, tenant: str) -> int:
     documents were set aside; the others cost nothing.
     """
     assert run.revision is not None
-    purse = Purse.of(parts, run, tenant=tenant)
+    purse = Purse.of(parts, run.budget_id or run.run_id, tenant=tenant)
     left = purse.left_micro_usd()
     if parts.settings.budget.when_short != "stop" or left is None:
         return 0

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from wellread.errors import BudgetExhaustedError, DocumentError
 from wellread.identities import embedding_key
+from wellread.indexing.heads import parts_of
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.spending import PaidEmbedder, Purse
+from wellread.ledger import projections
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.database import Transaction
 from wellread.ledger.vectors import Vector
@@ -35,12 +37,36 @@ class Embedded:
 
 
 def embed_documents(parts: Parts, run: RunHandle, documents: Sequence[Inputs], *, tenant: str) -> Embedded:
-    """A vector for each input of these documents, as far as the budget goes: whole documents, in their order."""
+    """A vector for each input of these documents, as far as the budget goes: whole documents, in their order.
+
+    While a copy of another model is kept in step, its vectors are computed too.
+    """
+    purse_run = run.budget_id or run.run_id
+    embedded = _embed(parts, run.run_id, Purse.of(parts, purse_run, tenant=tenant), documents)
+    with parts.ledger.reading() as reading:
+        mirrors = projections.mirrors(reading, run.collection)
+    for mirror in mirrors:
+        own = parts_of(parts, mirror)
+        if own.embedder.identity != parts.embedder.identity:
+            purse = Purse.of(own, purse_run, tenant=tenant)
+            _embed_mirrored(own, run.run_id, purse, documents, embedded)
+    return embedded
+
+
+def embed_inputs(parts: Parts, run_id: str, inputs: Inputs) -> Embedded:
+    """A vector for each input, outside a run. Raises ``BudgetExhaustedError``; what was paid for stays."""
+    purse = Purse.of(parts, run_id, tenant="")
+    result = _embed(parts, run_id, purse, [{key: text} for key, text in inputs.items()])
+    if result.unpaid is not None:
+        raise result.unpaid
+    return result
+
+
+def _embed(parts: Parts, run_id: str, purse: Purse, documents: Sequence[Inputs]) -> Embedded:
     inputs = {key: text for document in documents for key, text in document.items()}
     with parts.ledger.reading() as reading:
         found = ledger_vectors.find_vectors(reading, list(inputs))
     result = Embedded(vectors=found, reused=len(found))
-    purse = Purse.of(parts, run, tenant=tenant)
     waiting = [document for document in documents if not document.keys() <= found.keys()]
     while waiting and result.unpaid is None:
         costs = missing_costs(parts, purse, waiting, set(result.vectors))
@@ -49,7 +75,7 @@ def embed_documents(parts: Parts, run: RunHandle, documents: Sequence[Inputs], *
             result.unpaid = purse.exhausted(needed_micro_usd=costs[0])
             break
         chosen = {key: text for document in waiting[:count] for key, text in document.items()}
-        _compute(parts, run, purse, chosen, result)
+        _compute(parts, run_id, purse, chosen, result)
         waiting = waiting[count:]
     return result
 
@@ -66,7 +92,7 @@ def missing_costs(parts: Parts, purse: Purse, documents: Sequence[Inputs], known
     return costs
 
 
-def _compute(parts: Parts, run: RunHandle, purse: Purse, inputs: Inputs, result: Embedded) -> None:
+def _compute(parts: Parts, run_id: str, purse: Purse, inputs: Inputs, result: Embedded) -> None:
     """Compute what is missing. Each answered request is durable before the next is sent."""
     missing = [key for key in inputs if key not in result.vectors and key not in result.refused]
     if not missing:
@@ -76,7 +102,7 @@ def _compute(parts: Parts, run: RunHandle, purse: Purse, inputs: Inputs, result:
     def note(texts: int, tokens: int, tx: Transaction) -> None:
         ledger_vectors.record_usage(
             tx,
-            run_id=run.run_id,
+            run_id=run_id,
             model_hash=parts.model_hash,
             kind="embed",
             requests=1,
@@ -95,7 +121,7 @@ def _compute(parts: Parts, run: RunHandle, purse: Purse, inputs: Inputs, result:
         parts.progress.advance("embed", count=len(fresh))
 
     try:
-        _check_canary(parts, run.run_id, embedder)
+        _check_canary(parts, run_id, embedder)
         if embedder.billed_tokens:
             with parts.ledger.transaction() as tx:
                 note(0, embedder.billed_tokens, tx)
@@ -106,6 +132,24 @@ def _compute(parts: Parts, run: RunHandle, purse: Purse, inputs: Inputs, result:
         result.unpaid = error
         return
     result.refused.update({missing[index]: error for index, error in report.refused.items()})
+
+
+def _embed_mirrored(own: Parts, run_id: str, purse: Purse, documents: Sequence[Inputs], embedded: Embedded) -> None:
+    """Embed the same inputs under the model of a copy that is kept in step.
+
+    A document that one copy cannot hold, or that cannot be paid for all, stays out of all: they are published
+    together. So what this one lacks is taken out of ``embedded``.
+    """
+    inputs = {key: text for document in documents for key, text in document.items()}
+    keys = {key: embedding_key(own.model_hash, text) for key, text in inputs.items()}
+    rekeyed = [{keys[key]: text for key, text in document.items()} for document in documents]
+    mirrored = _embed(own, run_id, purse, rekeyed)
+    for key, name in keys.items():
+        if name in mirrored.refused:
+            embedded.refused[key] = mirrored.refused[name]
+        elif name not in mirrored.vectors:
+            embedded.vectors.pop(key, None)
+    embedded.unpaid = embedded.unpaid or mirrored.unpaid
 
 
 _checked_runs: set[tuple[str, str]] = set()

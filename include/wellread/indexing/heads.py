@@ -39,6 +39,37 @@ def prepare_collection(parts: Parts, collection: str) -> Projection:
     return projection
 
 
+def parts_of(parts: Parts, projection: Projection) -> Parts:
+    """The parts with the embedder of a copy. Raises ``ModelMismatchError`` where it is not at hand."""
+    found = parts.with_model(projection.model)
+    if found.embedder.identity != projection.model:
+        model = projection.model
+        raise ModelMismatchError(
+            f"write copy {projection.number} of {projection.collection!r}",
+            found=f"its model {model.provider} {model.model} ({model.dimensions} dimensions) is neither the "
+            "embedder nor the previous_embedder of the settings",
+            remedy="While two copies stand, set both. Or drop the copy that is not live: `wellread migrate "
+            f"{projection.collection} --finish`.",
+        )
+    return found
+
+
+def parts_of_live(parts: Parts, collection: str) -> Parts:
+    """The parts with the embedder of the live copy; proves that the copies beside it have theirs.
+
+    A model that fits no copy is left to :func:`prepare_collection`. Raises ``ModelMismatchError``.
+    """
+    with parts.ledger.reading() as reading:
+        if revisions.find_collection(reading, collection) is None:
+            return parts
+        live = revisions.live_projection(reading, collection)
+        mirrors = projections.mirrors(reading, collection)
+    bound = parts.with_model(live.model)
+    for mirror in mirrors:
+        parts_of(bound, mirror)
+    return bound
+
+
 def known_projection(parts: Parts, collection: str) -> Projection:
     """The live projection of a collection that exists, proven to stand in the store and to belong to this ledger.
 
@@ -80,7 +111,8 @@ def _require_model(parts: Parts, projection: Projection) -> None:
             found=f"its vectors come from {stored.provider} {stored.model} (revision {stored.revision[:12]}, "
             f"{stored.dimensions} dimensions); the configured one is revision {asked.revision[:12]}, "
             f"{asked.dimensions} dimensions",
-            remedy="Configure the model that built it, or use another --collection for the new model.",
+            remedy="Configure the model that built it, or use another --collection. To move this one, set the "
+            "old model as previous_embedder and run `wellread migrate`.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from wellread.models.protocol import Embedder
 from wellread.quality.settings import QualitySettings
 from wellread.retries import RetrySettings
 from wellread.runs import DocumentStatistics
+from wellread.snapshots import ModelIdentity
 from wellread.stores.protocol import VectorStore
 from wellread.telemetry.progress import Progress
 
@@ -62,6 +63,22 @@ class Parts:
     """Where quality reports (Data Docs) are written."""
     price: Price | None = None
     """What the embedder costs; ``None``: nobody knows."""
+    previous_embedder: Embedder | None = None
+    """While a collection is migrated: the model that it comes from."""
+    previous_price: Price | None = None
+
+    def with_model(self, model: ModelIdentity) -> Parts:
+        """These parts with the embedder of this model, where one of the two is; else as they are."""
+        previous = self.previous_embedder
+        if self.embedder.identity == model or previous is None or previous.identity != model:
+            return self
+        return replace(
+            self,
+            embedder=previous,
+            previous_embedder=self.embedder,
+            price=self.previous_price,
+            previous_price=self.price,
+        )
 
     @property
     def model_hash(self) -> str:

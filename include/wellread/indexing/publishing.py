@@ -12,18 +12,25 @@ from wellread.artifacts.codec import get_json, put_json
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.histories import keep_history
+from wellread.indexing.mirroring import mirror_documents
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Plan, RunHandle
 from wellread.indexing.recovering import audit_revision, clean_abandoned, undo_documents
 from wellread.indexing.reporting import balance_sheet
+from wellread.indexing.revision_states import revision_states
+from wellread.indexing.writing import fence_of
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import revisions, run_records, term_counts
+from wellread.ledger import projections, revisions, run_records, term_counts
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Transaction
 from wellread.ledger.objects import ObjectRow
 from wellread.ledger.run_records import StagedRow
 from wellread.runs import BalanceSheet, SourceDeclaration
+from wellread.snapshots import Projection
+
+_DOCUMENTS = 100
+"""Mirrored at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ def publish_revision(
     unfinished = [row for row in rows if row.state in {"planned", "extracted"}]
     undo_documents(parts, projection, run.revision, [row.doc_id for row in unfinished])
     healed = audit_revision(parts, projection, run.revision)
+    _mirror(parts, projection, run, rows)
     with parts.ledger.reading() as reading:
         opened = ledger_objects.opened_by(reading, projection, run.revision)
         closed = ledger_objects.closed_by(reading, projection, run.revision)
@@ -73,6 +81,24 @@ def publish_revision(
         run_records.finish_run(tx, run.run_id, state=run_state, report=report)
     flush_heads(parts, run.collection)
     return Published(sheet, change_list)
+
+
+def _mirror(parts: Parts, live: Projection, run: RunHandle, rows: Sequence[StagedRow]) -> None:
+    """Apply the revision to every copy that is kept in step, and audit it there."""
+    assert run.revision is not None
+    with parts.ledger.reading() as reading:
+        mirrors = projections.mirrors(reading, run.collection)
+    if not mirrors:
+        return
+    moved = [uuid.UUID(row.facts["previous_doc_id"]) for row in rows if row.facts.get("previous_doc_id")]
+    documents = list(dict.fromkeys([*(row.doc_id for row in rows), *moved]))
+    states = revision_states(parts, run.collection).with_published(run.revision)
+    for mirror in mirrors:
+        fence = fence_of(parts, run)
+        for start in range(0, len(documents), _DOCUMENTS):
+            part = documents[start : start + _DOCUMENTS]
+            mirror_documents(parts, live, mirror, part, states, run_id=run.run_id, fence=fence)
+        audit_revision(parts, mirror, run.revision)
 
 
 def _finish_idle(parts: Parts, plan: Plan, run: RunHandle, *, seconds: float) -> Published:

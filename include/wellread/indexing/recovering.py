@@ -14,7 +14,7 @@ from wellread.indexing.parts import Parts
 from wellread.indexing.plans import lease_name
 from wellread.indexing.restoring import audit_and_heal, lost_objects
 from wellread.indexing.writing import close_exactly
-from wellread.ledger import leases, revisions, run_records
+from wellread.ledger import leases, projections, revisions, run_records
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.ledger.revisions import RevisionRow
@@ -49,9 +49,10 @@ def clean_abandoned(parts: Parts, projection: Projection, source_id: str) -> Non
     collection = projection.collection
     with parts.ledger.reading() as reading:
         abandoned = revisions.revisions_in_state(reading, collection, ["abandoned"], source_id=source_id)
+        copies = [projection, *projections.mirrors(reading, collection)]
     settled = False
     for revision in abandoned:
-        settled |= _clean(parts, projection, revision)
+        settled |= _settle(parts, collection, revision, [_clean(parts, item, revision) for item in copies])
     if settled:
         with parts.ledger.transaction() as tx:
             revisions.append_head(tx, collection)
@@ -59,7 +60,7 @@ def clean_abandoned(parts: Parts, projection: Projection, source_id: str) -> Non
 
 
 def _clean(parts: Parts, projection: Projection, revision: RevisionRow) -> bool:
-    """Undo one abandoned revision; returns whether it is settled now."""
+    """Undo one abandoned revision in one copy; returns whether nothing of it was found."""
     with parts.ledger.reading() as reading:
         opened = ledger_objects.opened_by(reading, projection, revision.number)
         closed = ledger_objects.closed_by(reading, projection, revision.number)
@@ -70,13 +71,17 @@ def _clean(parts: Parts, projection: Projection, revision: RevisionRow) -> bool:
         strays = parts.store.objects_of_revision(projection, kind, revision.number)
         is_clean = is_clean and not strays
         _undo_strays(parts, projection, kind, revision.number, strays)
+    return is_clean
+
+
+def _settle(parts: Parts, collection: str, revision: RevisionRow, clean: Sequence[bool]) -> bool:
+    """Note the audit of all copies; returns whether the revision is settled now."""
     with parts.ledger.transaction() as tx:
-        if not is_clean:
-            revisions.reset_clean_audit(tx, projection.collection, revision.number)
+        if not all(clean):
+            revisions.reset_clean_audit(tx, collection, revision.number)
             return False
-        return revisions.note_clean_audit(
-            tx, projection.collection, revision.number, apart_seconds=parts.settings.longest_call_seconds
-        )
+        apart = parts.settings.longest_call_seconds
+        return revisions.note_clean_audit(tx, collection, revision.number, apart_seconds=apart)
 
 
 def _reopen(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> None:

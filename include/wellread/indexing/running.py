@@ -16,7 +16,7 @@ from wellread.indexing import extraction, loading
 from wellread.indexing.access import apply_changes
 from wellread.indexing.affording import budget_stop, set_unaffordable_aside
 from wellread.indexing.estimating import Estimate, estimate_plan
-from wellread.indexing.heads import flush_heads, prepare_collection
+from wellread.indexing.heads import flush_heads, parts_of_live, prepare_collection
 from wellread.indexing.parts import Parts
 from wellread.indexing.planning import plan_wave
 from wellread.indexing.plans import Plan, PlannedDocument, RunHandle, lease_name
@@ -25,7 +25,7 @@ from wellread.indexing.recovering import abandon_open, audit_newest, clean_aband
 from wellread.indexing.reporting import merge_waves
 from wellread.indexing.spending import require_price
 from wellread.ledger import documents as ledger_documents
-from wellread.ledger import leases, revisions, run_records
+from wellread.ledger import leases, projections, revisions, run_records
 from wellread.ledger.database import Transaction
 from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
@@ -80,9 +80,9 @@ class Runner:
     def _plan_anew(
         self, declaration: SourceDeclaration, run_id: str, lease: Lease, *, source_may_move: bool
     ) -> RunHandle:
-        parts = self.parts
+        parts = self._bound(declaration.collection)  # under the lease no switch can come between
         with self._source(declaration) as source:
-            projection = self._recover(declaration, source_may_move=source_may_move)
+            projection = self._recover(parts, declaration, source_may_move=source_may_move)
             with parts.ledger.transaction() as tx:
                 run_records.start_run(tx, run_id, declaration.collection, declaration.id)
             plan, draft = plan_wave(parts, declaration, source, run_id)
@@ -93,7 +93,8 @@ class Runner:
     def dry_run(self, declaration: SourceDeclaration) -> Plan:
         """The plan of the next wave; nothing is written, nothing is leased."""
         with self._source(declaration) as source:
-            plan, _ = plan_wave(self.parts, declaration, source, f"dry-{uuid.uuid4().hex}")
+            parts = self._bound(declaration.collection)
+            plan, _ = plan_wave(parts, declaration, source, f"dry-{uuid.uuid4().hex}")
         return plan
 
     def estimate(self, plan: Plan) -> Estimate:
@@ -112,15 +113,17 @@ class Runner:
                 return _handle(plan, revision.plan_ref, lease, revision.number)
         return None
 
-    def _recover(self, declaration: SourceDeclaration, *, source_may_move: bool) -> Projection:
-        parts = self.parts
+    def _recover(self, parts: Parts, declaration: SourceDeclaration, *, source_may_move: bool) -> Projection:
         projection = prepare_collection(parts, declaration.collection)
         flush_heads(parts, declaration.collection)
         with parts.ledger.transaction() as tx:
             ledger_documents.register_source(tx, declaration, may_move=source_may_move)
         abandon_open(parts, declaration.collection, declaration.id)
         clean_abandoned(parts, projection, declaration.id)
-        audit_newest(parts, projection, declaration.id)
+        with parts.ledger.reading() as reading:
+            copies = [projection, *projections.mirrors(reading, declaration.collection)]
+        for copy in copies:
+            audit_newest(parts, copy, declaration.id)
         return projection
 
     def _freeze(
@@ -161,7 +164,7 @@ class Runner:
         """Extract one batch; returns how many documents were looked at."""
         plan = self.read_plan(run.plan_ref)
         with self._working(run), self._source(plan.declaration) as source:
-            return extraction.extract_batch(self.parts, source, run, batch)
+            return extraction.extract_batch(self._bound(run.collection), source, run, batch)
 
     def assess(self, run: RunHandle) -> str | None:
         """The quality gate over all documents of the run, before anything is paid; the address of its report.
@@ -208,13 +211,13 @@ class Runner:
         """
         plan = self.read_plan(run.plan_ref)
         with self._working(run):
-            return loading.load_batch(self.parts, plan.declaration, run, batch)
+            return loading.load_batch(self._bound(run.collection), plan.declaration, run, batch)
 
     def publish(self, run: RunHandle, *, seconds: float = 0.0) -> Published:
         """Publish what was loaded and give the lease back."""
         plan = self.read_plan(run.plan_ref)
         with self._working(run) if self._is_open(run) else nullcontext():
-            published = publish_revision(self.parts, plan, run, seconds=seconds)
+            published = publish_revision(self._bound(run.collection), plan, run, seconds=seconds)
         leases.release(self.parts.ledger, Lease(run.lease_name, run.lease_holder, run.lease_token))
         return published
 
@@ -280,6 +283,10 @@ class Runner:
             self.abandon(run, reason=str(error))
         except WellreadError:
             return
+
+    def _bound(self, collection: str) -> Parts:
+        """The parts with the model of the copy that readers use now: it changes when a migration switches."""
+        return parts_of_live(self.parts, collection)
 
     # -- pieces -------------------------------------------------------------------------------------------------
     @contextmanager

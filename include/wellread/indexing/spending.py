@@ -20,7 +20,6 @@ from wellread.errors import (
     WellreadError,
 )
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import RunHandle
 from wellread.indexing.settings import EmbeddingBudgetSettings
 from wellread.ledger.budgets import Budgets
 from wellread.models.chat.protocol import ChatUsage
@@ -62,9 +61,9 @@ class Purse:
     tenant: str
 
     @classmethod
-    def of(cls, parts: Parts, run: RunHandle, *, tenant: str) -> Purse:
+    def of(cls, parts: Parts, run: str, *, tenant: str) -> Purse:
         """The purse of a run."""
-        return cls(Budgets(parts.ledger), parts.settings.budget, parts.price, run.budget_id or run.run_id, tenant)
+        return cls(Budgets(parts.ledger), parts.settings.budget, parts.price, run, tenant)
 
     def limits(self, *, now: datetime | None = None) -> dict[str, int]:
         """Scope -> limit in micro-dollars, as they are at this moment (UTC)."""

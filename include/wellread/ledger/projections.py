@@ -1,7 +1,9 @@
 """Physical copies of a collection beside the live one: built, switched to by one head, and forgotten.
 
 States of a copy: ``live`` (exactly one), ``rebuilding`` (being filled from the ledger), ``replaced`` (readers may
-still look at it for a moment) and ``dropped`` (its number and epoch are never used again).
+still look at it for a moment), ``migrating`` (being filled for another model, or kept in step to be switched to),
+``retained`` (the copy before a switch, kept in step so that it can be switched back to) and ``dropped`` (its number
+and epoch are never used again). Every run writes the live copy and all mirrors.
 """
 
 from __future__ import annotations
@@ -15,15 +17,23 @@ import sqlalchemy as sa
 from wellread.ledger import revisions
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Transaction
-from wellread.ledger.schema import collections, objects, projections
+from wellread.ledger.schema import collections, documents, objects, projections, quarantine
 from wellread.snapshots import Head, ModelIdentity, Projection
 
 _ROWS_PER_DELETE = 5_000
+MIRRORS = ("migrating", "retained")
+"""States of copies that every run writes beside the live one."""
 
 
 def projections_in_state(tx: Transaction, name: str, state: str) -> list[Projection]:
     """The copies of a collection in this state, oldest first."""
     query = sa.select(projections).where(projections.c.collection == name, projections.c.state == state)
+    return [_projection(row) for row in tx.execute(query.order_by(projections.c.number))]
+
+
+def mirrors(tx: Transaction, name: str) -> list[Projection]:
+    """The copies that every run keeps in step with the live one, oldest first."""
+    query = sa.select(projections).where(projections.c.collection == name, projections.c.state.in_(MIRRORS))
     return [_projection(row) for row in tx.execute(query.order_by(projections.c.number))]
 
 
@@ -61,10 +71,10 @@ def set_state(tx: Transaction, projection: Projection, state: str) -> None:
     )
 
 
-def switch_to(tx: Transaction, projection: Projection) -> Head:
-    """Make this copy the live one by one head row. The caller holds the counter row."""
+def switch_to(tx: Transaction, projection: Projection, *, becomes: str = "replaced") -> Head:
+    """Make this copy the live one by one head row; the old one ``becomes``. The caller holds the counter row."""
     name = projection.collection
-    set_state(tx, revisions.live_projection(tx, name), "replaced")
+    set_state(tx, revisions.live_projection(tx, name), becomes)
     set_state(tx, projection, "live")
     tx.execute(sa.update(collections).where(collections.c.name == name).values(projection_number=projection.number))
     return revisions.append_head(tx, name)
@@ -80,6 +90,36 @@ def documents_of(
     if after is not None:
         query = query.where(objects.c.doc_id > after)
     return list(tx.execute(query.distinct().order_by(objects.c.doc_id).limit(limit)).scalars())
+
+
+def documents_apart(tx: Transaction, live: Projection, other: Projection) -> list[uuid.UUID]:
+    """Documents whose rows of either copy (kind, key and revisions) have no counterpart in the other one."""
+    found: set[uuid.UUID] = set()
+    for one, two in ((live, other), (other, live)):
+        mine, theirs = objects.alias(), objects.alias()
+        twin = sa.and_(
+            *(
+                mine.c[name] == theirs.c[name]
+                for name in ("collection", "doc_id", "kind", "key", "rev_from", "rev_to")
+            ),
+            theirs.c.projection == two.number,
+        )
+        query = sa.select(mine.c.doc_id).where(
+            mine.c.collection == one.collection,
+            mine.c.projection == one.number,
+            ~sa.exists().where(twin),
+        )
+        found.update(tx.execute(query.distinct()).scalars())
+    return sorted(found)
+
+
+def replace_signature(tx: Transaction, name: str, signatures: tuple[str, str] | None) -> None:
+    """What was read under the first stage signature counts under the second: its chunks are the same."""
+    if signatures is None or signatures[0] == signatures[1]:
+        return
+    for table in (documents, quarantine):
+        of_before = sa.and_(table.c.collection == name, table.c.stage_signature == signatures[0])
+        tx.execute(sa.update(table).where(of_before).values(stage_signature=signatures[1]))
 
 
 def forget_some_rows(tx: Transaction, projection: Projection) -> int:

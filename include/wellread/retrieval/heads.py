@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wellread.errors import ModelMismatchError, SettingsError, SystemicError
+from wellread.models.protocol import Embedder
 from wellread.snapshots import Head, ModelIdentity, Snapshot
 
 
@@ -71,6 +72,15 @@ def check_model(head: Head, identity: ModelIdentity) -> None:
             + ", ".join(f"{name} {stored[name]!r}, not {asked[name]!r}" for name in different),
             remedy="Configure the model that the collection was built with, or migrate the collection.",
         )
+
+
+def embedder_of(head: Head, embedders: Sequence[Embedder]) -> Embedder:
+    """The embedder whose model built the head's copy. Raises ``ModelMismatchError`` that names what differs."""
+    for embedder in embedders:
+        if embedder.identity == head.projection.model:
+            return embedder
+    check_model(head, embedders[0].identity)
+    raise AssertionError("an identity that differs has no different field")
 
 
 def check_snapshot(head: Head, snapshot: Snapshot) -> None:

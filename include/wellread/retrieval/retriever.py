@@ -15,7 +15,7 @@ from wellread.models.protocol import Embedder
 from wellread.models.reranking.protocol import Reranker
 from wellread.retries import RetrySettings
 from wellread.retrieval.freshness import AskFreshness, head_above_floor
-from wellread.retrieval.heads import HeadCache, check_model, check_snapshot
+from wellread.retrieval.heads import HeadCache, check_snapshot, embedder_of
 from wellread.retrieval.options import RetrievalCall, RetrievalOptions
 from wellread.retrieval.placing import lie_together, neighbours, place_hits
 from wellread.retrieval.query_vectors import embed_questions
@@ -50,7 +50,8 @@ class Retriever:
 
     ``term_statistics`` returns counted document frequencies for a head; without them, the collection is sampled.
     ``reranker`` reads the best passages again, in every mode. ``freshness`` tells when sources were last ingested;
-    without it, ``fresh_since`` is refused. Nothing given is closed here.
+    without it, ``fresh_since`` is refused. ``previous_embedder``: the other model of a collection that is being
+    migrated; a question is embedded with the model of the copy that its head names. Nothing given is closed here.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class Retriever:
         reranker: Reranker | None = None,
         rerank_retry: RetrySettings | None = None,
         freshness: AskFreshness | None = None,
+        previous_embedder: Embedder | None = None,
     ) -> None:
         self._store = store
-        self._embedder = embedder
+        self._embedders = (embedder,) if previous_embedder is None else (embedder, previous_embedder)
         self._settings = settings if settings is not None else RetrievalSettings()
         self._heads = HeadCache(store.read_head, lifetime_seconds=self._settings.head_cache_seconds)
         self._counted = term_statistics
@@ -126,16 +128,14 @@ class Retriever:
         head = head_above_floor(self._heads, collection, call, scope=scope, freshness=self._freshness)
         view = View(self._store, head, call.snapshot or head.snapshot, scope)
         check_snapshot(head, view.snapshot)
-        if call.mode != "keyword":
-            check_model(head, self._embedder.identity)
-        vectors = [None] * len(questions) if call.mode == "keyword" else self._embed(questions)
+        vectors = [None] * len(questions) if call.mode == "keyword" else self._embed(head, questions)
         asked = list(zip(questions, vectors, strict=True))
         if call.mode != "hybrid":
             found = self._each(lambda one: self._search_plainly(view, *one, mode=call.mode), asked)
             return self._each(lambda one: self._result(view, one, _plain(one), call), found)
         statistics = self._statistics(view)
         found = self._each(lambda one: self._search(view, *one, statistics), asked)
-        inner = self._inner_vectors(found)
+        inner = self._inner_vectors(head, found)
         return self._each(
             lambda pair: self._finish(view, *pair, statistics, call), list(zip(found, inner, strict=True))
         )
@@ -164,10 +164,10 @@ class Retriever:
         return _Found(question, vector, found.hits, resolve(question, named, rarity, self._settings))
 
     # -- the second round -----------------------------------------------------------------------------
-    def _inner_vectors(self, found: Sequence[_Found]) -> list[Vector | None]:
+    def _inner_vectors(self, head: Head, found: Sequence[_Found]) -> list[Vector | None]:
         """For each question that names a document: its vector mixed with that of the question without the name."""
         residuals = [one.resolution.residual for one in found if one.resolution is not None]
-        embedded = iter(self._embed(residuals))
+        embedded = iter(self._embed(head, residuals))
         share = self._settings.resolution_vector_ratio
         mixed: list[Vector | None] = []
         for one in found:
@@ -271,8 +271,10 @@ class Retriever:
             return counted
         return self._sampled.of(view.head, view.scope.tenant)
 
-    def _embed(self, questions: Sequence[str]) -> list[Vector | None]:
-        return list(embed_questions(self._embedder, questions).tolist())
+    def _embed(self, head: Head, questions: Sequence[str]) -> list[Vector | None]:
+        """Vectors of the model of the copy that the head names: never another's, whatever is switched meanwhile."""
+        embedder = embedder_of(head, self._embedders)
+        return list(embed_questions(embedder, questions).tolist())
 
     def _each(self, work: Callable[[_Item], _Made], items: Sequence[_Item]) -> list[_Made]:
         """``work`` on all items, some at once; one item needs no thread."""

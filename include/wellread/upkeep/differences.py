@@ -15,8 +15,8 @@ import numpy as np
 
 from wellread.errors import AuditError
 from wellread.indexing.parts import Parts
+from wellread.indexing.revision_states import RevisionStates, revision_states
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import revisions
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import OPEN, Projection
@@ -55,19 +55,6 @@ class Difference:
             "source": self.source_id,
             "found": self.found,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionStates:
-    """Which revisions do not count, and how far vacuum may have come."""
-
-    unpublished: frozenset[int]
-    """Being written, or given up and not clean yet."""
-    oldest_readable: int
-
-    def is_spent(self, row: ObjectRow) -> bool:
-        """No snapshot that may be read shows the row: vacuum deletes it, without the source's lease."""
-        return row.rev_to != OPEN and row.rev_to not in self.unpublished and row.rev_to < self.oldest_readable
 
 
 @dataclass(slots=True)
@@ -260,15 +247,6 @@ def look_again(
     settled = [row for row in rows.values() if row.rev_from not in states.unpublished]
     chosen = {item.object_id for item in doubtful if item.fault == "vector"}
     return strays + compare_rows(parts, projection, kind, settled, stored, chosen=chosen, states=states)
-
-
-def revision_states(parts: Parts, collection: str) -> RevisionStates:
-    """What is true of the collection's revisions now."""
-    with parts.ledger.reading() as reading:
-        row = revisions.find_collection(reading, collection)
-        assert row is not None
-        found = revisions.revisions_in_state(reading, collection, ["open", "abandoned"])
-    return RevisionStates(frozenset(item.number for item in found), row.oldest_readable)
 
 
 def _pages(items: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:

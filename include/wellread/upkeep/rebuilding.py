@@ -11,20 +11,18 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from wellread.errors import AuditError, EpochMismatchError, LeaseHeldError, SettingsError
+from wellread.errors import AuditError, EpochMismatchError, SettingsError
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.parts import Parts
-from wellread.indexing.recovering import abandon_open
-from wellread.ledger import explanations, leases, projections, revisions
+from wellread.indexing.revision_states import revision_states
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger.database import Transaction
-from wellread.ledger.leases import Lease
+from wellread.ledger import projections, revisions
 from wellread.snapshots import Projection
 from wellread.stores.protocol import ObjectKind
-from wellread.upkeep.differences import Comparison, Sample, look_again, revision_states
+from wellread.upkeep.differences import Comparison, Sample, look_again
 from wellread.upkeep.filling import Filled, fill_projection
 from wellread.upkeep.repairing import repair_differences
-from wellread.upkeep.source_leases import source_lease
+from wellread.upkeep.source_leases import AllSources
 
 GRACE_SECONDS = 10.0
 """The old copy is dropped so long after the switch: readers keep a head for at most two seconds."""
@@ -74,9 +72,10 @@ def rebuild(parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECON
     """
     started = time.monotonic()
     _require_own_store(parts, collection)
+    _require_one_copy(parts, collection)
     done = Rebuilt(collection)
     with ExitStack() as stack:
-        held = _Sources(parts, collection, stack)
+        held = AllSources(parts, collection, stack, purpose="rebuild")
         held.take_all()
         if _was_switched(parts, collection):
             _resume_switched(parts, done, held)
@@ -86,50 +85,9 @@ def rebuild(parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECON
         with parts.ledger.reading() as reading:
             live = done.projection = revisions.live_projection(reading, collection)
         done.chunks, done.versions = (parts.store.count_objects(live, kind) for kind in _KINDS)
-    _drop_replaced(parts, done, grace_seconds=grace_seconds)
+    done.replaced = drop_replaced(parts, collection, grace_seconds=grace_seconds)
     done.seconds = time.monotonic() - started
     return done
-
-
-class _Sources:
-    """The leases of all sources of a collection."""
-
-    def __init__(self, parts: Parts, collection: str, stack: ExitStack) -> None:
-        self._parts = parts
-        self._collection = collection
-        self._stack = stack
-        self._held: dict[str, Lease] = {}
-
-    def take_all(self) -> bool:
-        """Take the leases that are not held yet, and give up what dead runs left open; returns whether any was."""
-        with self._parts.ledger.reading() as reading:
-            known = [row["source_id"] for row in explanations.find_source_rows(reading, self._collection)]
-        fresh = [source_id for source_id in known if source_id not in self._held]
-        for source_id in fresh:
-            lease = source_lease(self._parts, self._collection, source_id, purpose="rebuild")
-            self._held[source_id] = self._stack.enter_context(lease).lease
-            abandon_open(self._parts, self._collection, source_id)
-        return bool(fresh)
-
-    def misses_one(self, tx: Transaction) -> bool:
-        """Whether a source has come whose lease is not held, or any run is open."""
-        known = {row["source_id"] for row in explanations.find_source_rows(tx, self._collection)}
-        return bool(known - self._held.keys() or revisions.revisions_in_state(tx, self._collection, ["open"]))
-
-    def fence(self) -> None:
-        """Raises ``LeaseHeldError`` where one of the leases has changed hands."""
-        with self._parts.ledger.reading() as reading:
-            self.require(reading)
-
-    def require(self, tx: Transaction) -> None:
-        """The same inside a transaction."""
-        for lease in self._held.values():
-            if not leases.is_held(tx, lease):
-                raise LeaseHeldError(
-                    f"rebuild {self._collection!r}",
-                    found=f"the lease {lease.name!r} ran out and a run took it",
-                    remedy="Run the rebuild again: it goes on where it was.",
-                )
 
 
 def _require_own_store(parts: Parts, collection: str) -> None:
@@ -160,6 +118,17 @@ def _require_own_store(parts: Parts, collection: str) -> None:
         )
 
 
+def _require_one_copy(parts: Parts, collection: str) -> None:
+    with parts.ledger.reading() as reading:
+        mirrors = projections.mirrors(reading, collection)
+    if mirrors:
+        raise SettingsError(
+            f"rebuild {collection!r}",
+            found=f"a migration is under way: copy {mirrors[0].number} is kept beside the live one",
+            remedy=f"Roll it back or keep it, then drop the other copy: `wellread migrate {collection} --finish`.",
+        )
+
+
 def _was_switched(parts: Parts, collection: str) -> bool:
     """Whether an earlier rebuild was killed after its switch: only its old copy is left to be dropped."""
     with parts.ledger.reading() as reading:
@@ -168,7 +137,7 @@ def _was_switched(parts: Parts, collection: str) -> bool:
     return is_left and parts.store.projection_exists(live)
 
 
-def _resume_switched(parts: Parts, done: Rebuilt, held: _Sources) -> None:
+def _resume_switched(parts: Parts, done: Rebuilt, held: AllSources) -> None:
     """The new copy is live. A server that was killed with the earlier try has lost its newest index entries."""
     done.is_resumed = True
     with parts.ledger.reading() as reading:
@@ -176,7 +145,7 @@ def _resume_switched(parts: Parts, done: Rebuilt, held: _Sources) -> None:
     _audit(parts, done, live, held)
 
 
-def _build(parts: Parts, done: Rebuilt, held: _Sources) -> None:
+def _build(parts: Parts, done: Rebuilt, held: AllSources) -> None:
     new = _new_projection(parts, done)
     parts.store.create_projection(new)
     while True:
@@ -200,7 +169,7 @@ def _new_projection(parts: Parts, done: Rebuilt) -> Projection:
         return projections.add_projection(tx, done.collection, live.model, state="rebuilding")
 
 
-def _audit(parts: Parts, done: Rebuilt, new: Projection, held: _Sources) -> None:
+def _audit(parts: Parts, done: Rebuilt, new: Projection, held: AllSources) -> None:
     """Compare the new copy with its rows until nothing differs. Raises ``AuditError`` if it never does."""
     for _ in range(_AUDITS):
         with parts.ledger.reading() as reading:
@@ -217,7 +186,7 @@ def _audit(parts: Parts, done: Rebuilt, new: Projection, held: _Sources) -> None
     )
 
 
-def _repair(parts: Parts, new: Projection, kind: ObjectKind, comparison: Comparison, held: _Sources) -> int:
+def _repair(parts: Parts, new: Projection, kind: ObjectKind, comparison: Comparison, held: AllSources) -> int:
     repaired = 0
     for doubtful in comparison.differences(kind):
         standing = look_again(parts, new, kind, doubtful) if doubtful else []
@@ -227,7 +196,7 @@ def _repair(parts: Parts, new: Projection, kind: ObjectKind, comparison: Compari
     return repaired
 
 
-def _switch(parts: Parts, new: Projection, held: _Sources) -> bool:
+def _switch(parts: Parts, new: Projection, held: AllSources) -> bool:
     """One head row; ``False`` where a source ran into the old copy meanwhile, whose lease is not held."""
     with parts.ledger.transaction() as tx:
         revisions.locked_collection(tx, new.collection)
@@ -238,13 +207,15 @@ def _switch(parts: Parts, new: Projection, held: _Sources) -> bool:
     return True
 
 
-def _drop_replaced(parts: Parts, done: Rebuilt, *, grace_seconds: float) -> None:
-    """Once no reader can hold a head that names them, the old copies go: first from the store, then their rows."""
+def drop_replaced(parts: Parts, collection: str, *, grace_seconds: float) -> list[int]:
+    """Once no reader can hold a head that names them, the old copies go: first from the store, then their rows.
+
+    Returns their numbers.
+    """
     with parts.ledger.reading() as reading:
-        old = projections.projections_in_state(reading, done.collection, "replaced")
-    if not old:
-        return
-    time.sleep(grace_seconds)
+        old = projections.projections_in_state(reading, collection, "replaced")
+    if old:
+        time.sleep(grace_seconds)
     for projection in old:
         parts.store.drop_projection(projection)
         left = 1
@@ -253,4 +224,4 @@ def _drop_replaced(parts: Parts, done: Rebuilt, *, grace_seconds: float) -> None
                 left = projections.forget_some_rows(tx, projection)
         with parts.ledger.transaction() as tx:
             projections.set_state(tx, projection, "dropped")
-        done.replaced.append(projection.number)
+    return [projection.number for projection in old]

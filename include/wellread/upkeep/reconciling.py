@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from wellread.errors import AuditError, LeaseHeldError
 from wellread.indexing.heads import flush_heads, known_projection
 from wellread.indexing.parts import Parts
+from wellread.indexing.revision_states import revision_states
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import revisions
 from wellread.ledger.objects import ObjectRow
@@ -22,7 +23,6 @@ from wellread.upkeep.differences import (
     Difference,
     Sample,
     look_again,
-    revision_states,
 )
 from wellread.upkeep.repairing import drop_second_copies, repair_differences
 from wellread.upkeep.source_leases import source_lease
@@ -78,15 +78,16 @@ class Reconciled:
         }
 
 
-def reconcile(parts: Parts, collection: str, *, repair: bool) -> Reconciled:
+def reconcile(parts: Parts, collection: str, *, repair: bool, projection: Projection | None = None) -> Reconciled:
     """Compare all that ledger and store hold of a collection; where it differs, restore what the ledger says.
 
     Writes nothing where nothing differs. What seems to differ is looked at again under the lease of its source, so
     that a run at work is never taken for a fault. Raises ``EpochMismatchError`` if the store was lost or restored.
+    ``projection`` is another copy than the live one.
     """
     started = time.monotonic()
-    projection = known_projection(parts, collection)
-    done = Reconciled(projection, repair)
+    live = known_projection(parts, collection)
+    done = Reconciled(projection or live, repair)
     _settle_second_copies(parts, done)
     with parts.ledger.reading() as reading:
         pending = revisions.pending_head(reading, collection)

@@ -10,12 +10,13 @@ from wellread.documents import Acl
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.restoring import audit_and_heal, lost_objects, write_copies
+from wellread.indexing.revision_states import revision_states
 from wellread.indexing.writing import Fence, close_exactly, patch_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import Projection
 from wellread.stores.protocol import ObjectKind, WriteResult
-from wellread.upkeep.differences import Difference, Fault, revision_states
+from wellread.upkeep.differences import Difference, Fault
 
 _WRITTEN_ANEW: frozenset[Fault] = frozenset({"missing", "payload", "unindexed", "vector"})
 

@@ -10,6 +10,7 @@ from typing import Any
 from wellread.artifacts.codec import get_json
 from wellread.errors import SettingsError, SystemicError
 from wellread.indexing.content import ChunkSet, DocumentFacts, desired_chunks
+from wellread.indexing.heads import parts_of_live
 from wellread.indexing.histories import DocumentState, Touched
 from wellread.indexing.parts import Parts
 from wellread.ledger import document_rows, explanations, run_records
@@ -47,6 +48,7 @@ def plan_revert(parts: Parts, collection: str, run: str) -> Revert:
     Raises ``SettingsError`` for a run that published nothing here, ``SystemicError`` where its history, an artifact
     or a vector is gone: an undo pays for nothing.
     """
+    parts = parts_of_live(parts, collection)
     with parts.ledger.reading() as reading:
         first = run_records.find_published(reading, collection, run)
         if first is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wellread.artifacts.codec import put_json
 from wellread.errors import LeaseHeldError, SettingsError
 from wellread.indexing import loading
-from wellread.indexing.heads import flush_heads, prepare_collection
+from wellread.indexing.heads import flush_heads, parts_of_live, prepare_collection
 from wellread.indexing.histories import DocumentState
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Plan, PlannedDocument, RunHandle
@@ -57,6 +57,7 @@ def undo(parts: Parts, confirmed: Revert) -> Undone:
     started = time.monotonic()
     collection, source_id = confirmed.collection, confirmed.source_id
     with source_lease(parts, collection, source_id, purpose="undo") as held:
+        parts = parts_of_live(parts, collection)
         projection = prepare_collection(parts, collection)
         flush_heads(parts, collection)
         abandon_open(parts, collection, source_id)

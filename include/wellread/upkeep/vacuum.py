@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,10 +11,11 @@ from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import revisions
+from wellread.ledger import projections, revisions
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.schema import collections
 from wellread.ledger.schema import revisions as revisions_table
+from wellread.snapshots import Projection
 
 _OBJECTS_PER_ROUND = 2_000
 
@@ -36,7 +38,7 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
         row = revisions.find_collection(reading, collection)
         if row is None:
             return Vacuumed(0, 0)
-        projection = revisions.live_projection(reading, collection)
+        copies = [revisions.live_projection(reading, collection), *projections.mirrors(reading, collection)]
         horizon = epoch_now() - parts.settings.horizon_seconds
         old = (
             reading.execute(
@@ -49,17 +51,21 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
             .scalars()
             .all()
         )
-        waiting = ledger_objects.closed_before(reading, projection, old, limit=_OBJECTS_PER_ROUND)
-    if not waiting:
-        return Vacuumed(0, row.oldest_readable)
+        if not any(ledger_objects.closed_before(reading, copy, old, limit=1) for copy in copies):
+            return Vacuumed(0, row.oldest_readable)
     oldest = _raise_oldest_readable(parts, collection, max(old) + 1)
+    return Vacuumed(sum(_delete(parts, copy, old) for copy in copies), oldest)
+
+
+def _delete(parts: Parts, projection: Projection, old: Sequence[int]) -> int:
     deleted = 0
-    while waiting:
-        delete_rows(parts, projection, waiting)
-        deleted += len(waiting)
+    while True:
         with parts.ledger.reading() as reading:
             waiting = ledger_objects.closed_before(reading, projection, old, limit=_OBJECTS_PER_ROUND)
-    return Vacuumed(deleted, oldest)
+        if not waiting:
+            return deleted
+        delete_rows(parts, projection, waiting)
+        deleted += len(waiting)
 
 
 def _raise_oldest_readable(parts: Parts, collection: str, oldest: int) -> int:

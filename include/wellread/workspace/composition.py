@@ -167,6 +167,15 @@ class Workspace:
         return embedder
 
     @cached_property
+    def previous_embedder(self) -> Embedder | None:
+        """The model that a collection is migrated from, where one is configured."""
+        if self.settings.previous_embedder is None:
+            return None
+        embedder = build_embedder(self.settings.previous_embedder)
+        self._to_close.append(embedder.close)
+        return embedder
+
+    @cached_property
     def parser(self) -> ParserPool:
         """The pool of guarded child processes; they start with the first document."""
         pool = ParserPool(self.settings.parsing)
@@ -196,6 +205,8 @@ class Workspace:
             progress=self._progress,
             reports=self.home / "reports",
             price=find_embedder_price(settings.embedder),
+            previous_embedder=self.previous_embedder,
+            previous_price=find_embedder_price(settings.previous_embedder) if settings.previous_embedder else None,
         )
 
     @cached_property
@@ -237,6 +248,7 @@ class Workspace:
             reranker=self.reranker,
             rerank_retry=self.settings.rerank.retry,
             freshness=partial(freshness_of, self.ledger),
+            previous_embedder=self.previous_embedder,
         )
 
     @cached_property

@@ -89,9 +89,10 @@ def _model(workspace: Workspace) -> str:
     head = workspace.store.read_head(workspace.settings.collection)
     if head is None:
         return f"{workspace.settings.collection} does not exist yet"
-    from wellread.retrieval.heads import check_model
+    from wellread.retrieval.heads import embedder_of
 
-    check_model(head, workspace.embedder.identity)
+    previous = workspace.previous_embedder
+    embedder_of(head, [workspace.embedder] if previous is None else [workspace.embedder, previous])
     return "the one that built the collection"
 
 

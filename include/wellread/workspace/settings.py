@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     ledger: LedgerSettings = LedgerSettings()
     embedder: ModelSettings = ModelSettings()
+    previous_embedder: ModelSettings | None = Field(
+        default=None,
+        description="While a collection is migrated to another `embedder`: the model that it comes from, as it was "
+        "configured. Readers and runs need both until `wellread migrate --finish`.",
+    )
     sources: SourceSettings = SourceSettings()
     parsing: ParsingSettings = ParsingSettings()
     cleaning: CleaningSettings = CleaningSettings()

@@ -47,7 +47,7 @@ class PlanChangesOperator(WorkspaceOperator):
 
     def execute(self, context: Context) -> Any:
         """Plan; the tasks after a failed attempt find an empty handle instead of none."""
-        context["ti"].xcom_push(key=RUN_KEY, value=None)
+        context["ti"].xcom_push(key=RUN_KEY, value={})  # None would be no XCom at all
         return super().execute(context)
 
     def work(self, workspace: Workspace, context: Context) -> list[int]:

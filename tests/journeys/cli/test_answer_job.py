@@ -179,7 +179,9 @@ def test_an_interrupted_job_says_so_and_goes_on(
     setting("CHAT__CONCURRENCY", "1")
     model.behave(latency_seconds=1.5)
     arguments = (str(questions), "--out", str(tmp_path / "a.csv"))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # children of a background job ignore it
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while model.meter().billed_count < 3 and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

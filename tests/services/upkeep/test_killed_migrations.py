@@ -1,0 +1,101 @@
+"""A migration that is killed goes on where it was, whatever ran in between."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import random
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from wellread.ledger import schema
+from wellread.upkeep.migrating import migrate, roll_back
+
+pytestmark = pytest.mark.weaviate
+
+
+def _load(name: str) -> ModuleType:
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"wellread_tests_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_rebuilding, _migrating = _load("test_rebuilding"), _load("test_migrating")
+moving = _migrating.moving
+
+
+def die_at(world: Any, point: int) -> bool:
+    """One try of a migration that dies at a journal point; returns whether it came to its end before."""
+    mortal = _rebuilding.Mortal(point)
+    with world.open() as workspace:
+        ledger = _rebuilding.MortalLedger(workspace.ledger.engine)
+        ledger.mortal = mortal
+        store = _rebuilding.MortalStore(workspace.store, mortal)
+        parts = _rebuilding.dataclasses.replace(workspace.parts, store=store, ledger=ledger)
+        try:
+            migrate(parts, world.collection, wait_seconds=5)
+        except SystemExit:
+            return False
+        finally:
+            mortal.left = -1
+            with workspace.ledger.transaction() as tx:  # the leases of a dead process fall, and this one lives on
+                tx.execute(schema.leases.update().values(expires_at=0.0))
+        return True
+
+
+def test_death_at_journal_points_with_runs_between_leaves_two_exact_copies(moving: Any) -> None:
+    for number in itertools.count(1):
+        is_over = die_at(moving, 5 * number)
+        assert moving.search("amber harbour cranes")[0] == "amber.txt"
+        if number % 4 == 0:
+            moving.files.write(f"new{number}.txt", moving.prose(f"new{number}", parts=1))
+            moving.ingest()
+            moving.assert_exact(moving.files.path)
+        if is_over:
+            break
+    assert number > 5
+    assert _migrating.moved(moving).live == 2
+    assert _migrating.copies_agree(moving) == 2
+    moving.assert_exact(moving.files.path)
+    with moving.open() as workspace:
+        roll_back(workspace.parts, moving.collection)
+    moving.assert_exact(moving.files.path)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3_600)
+def test_death_at_every_journal_point(moving: Any) -> None:
+    """Each with a rollback after it, so that every point before the switch is met."""
+    for point in itertools.count(1):
+        is_over = die_at(moving, point)
+        moving.assert_exact(moving.files.path)
+        if is_over:
+            break
+    assert _migrating.copies_agree(moving) == 2
+
+
+def test_a_killed_command_goes_on_where_it_was(moving: Any) -> None:
+    draw = random.Random(7)
+    for _ in range(2):
+        process = moving.start("migrate", moving.collection, "--json")
+        time.sleep(draw.uniform(2.0, 5.0))
+        process.kill()
+        process.communicate(timeout=60)
+    ended = moving.shell("migrate", moving.collection, "--json")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert _migrating.copies_agree(moving) == 2
+    assert moving.assert_exact(moving.files.path).head["number"] == 2
+    for option, number in (("--rollback", 1), ("--finish", 1)):
+        ended = moving.shell("migrate", moving.collection, option, "--json")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert moving.assert_exact(moving.files.path).head["number"] == number
