@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from wellread_airflow.failures import airflow_failures
 from wellread_airflow.form_values import is_set, text_or_none
 from wellread_airflow.operators.consenting import keep_list
 from wellread_airflow.operators.upkeep_operator import UpkeepOperator
+from wellread_airflow.run_starts import run_start
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -87,36 +88,29 @@ class ApproveHoldsOperator(UpkeepOperator):
         return {"source": listed["source"], "approved": count, "by": by}
 
 
-class StartIngestionOperator(TriggerDagRunOperator):
+class StartIngestionOperator(BaseOperator):
     """Start the DAG ``ingest__<source>`` once, and do not wait for it.
 
     Args:
         source: The source.
         enabled: Whether it is started, else the task is skipped; a form's box.
-        rest: As for ``TriggerDagRunOperator``.
+        rest: As for ``BaseOperator``.
     """
 
-    template_fields: Sequence[str] = (*TriggerDagRunOperator.template_fields, "enabled")
+    template_fields: Sequence[str] = ("source", "enabled")
     ui_color = "#e8f0e4"
 
     def __init__(self, *, source: str, enabled: bool | str = True, **rest: Any) -> None:
-        rest.setdefault("trigger_run_id", "{{ dag.dag_id }}__{{ run_id }}")
-        rest.setdefault("skip_when_already_exists", True)
-        super().__init__(trigger_dag_id=f"ingest__{source}", **rest)
+        super().__init__(**rest)
+        self.source = source
         self.enabled = enabled
 
     def execute(self, context: Context) -> Any:
-        """Start it."""
+        """Start it; a retry finds the run that the first attempt started."""
         with airflow_failures():
             wanted = is_set(self.enabled, "enabled")
         if not wanted:
             raise AirflowSkipException("It was not asked for: the source's next run applies what was approved.")
-        return super().execute(context)
-
-
-def approve_all(workspace: Workspace, source_id: str) -> int:
-    """Approve whatever is held of a source at this moment; returns how many deletions."""
-    from wellread.upkeep.holding import approve_held, find_held
-
-    collection = workspace.settings.collection
-    return approve_held(workspace.ledger, collection, source_id, find_held(workspace.ledger, collection, source_id))
+        run = context["dag_run"]
+        note = "Applies deletions that were approved."
+        raise run_start(f"ingest__{self.source.strip()}", f"{run.dag_id}__{run.run_id}", note)

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
 from wellread.runs import BalanceSheet
 from wellread_airflow.operators.ingesting import RunStepOperator, revision_state
+from wellread_airflow.run_starts import run_start
 from wellread_airflow.sheets import sheet_counts, sheet_lines
 
 if TYPE_CHECKING:
@@ -86,16 +87,4 @@ def _next_wave(context: Context) -> DagRunTriggerException:
     run = context["dag_run"]
     match = _WAVE.fullmatch(run.run_id)
     first, number = (match["first"], int(match["number"])) if match else (run.run_id, 1)
-    return DagRunTriggerException(
-        trigger_dag_id=run.dag_id,
-        dag_run_id=f"{first}__wave_{number + 1}",
-        conf=None,
-        reset_dag_run=False,
-        skip_when_already_exists=True,
-        wait_for_completion=False,
-        allowed_states=[],
-        failed_states=[],
-        poke_interval=60,
-        deferrable=False,
-        note=f"Wave {number + 1}: documents were left.",
-    )
+    return run_start(run.dag_id, f"{first}__wave_{number + 1}", f"Wave {number + 1}: documents were left.")
