@@ -25,6 +25,8 @@ from wellread.sources.declarations import declaration_for_folder
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
 from wellread.workspace import Workspace
 
+sys.path.insert(0, str(Path(__file__).parent))  # for what several test modules share
+
 DIMENSIONS = 64
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import random
 import shutil
@@ -10,15 +9,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from mortality import Mortal, mortal_parts
 
 from wellread.errors import EpochMismatchError, LeaseHeldError, SettingsError
 from wellread.indexing.plans import lease_name
 from wellread.ledger import leases, revisions, schema
-from wellread.ledger.database import Ledger
 from wellread.server.temporary import local_weaviate
 from wellread.upkeep.rebuilding import Rebuilt, rebuild
 from wellread.upkeep.reconciling import reconcile
@@ -116,62 +114,15 @@ def test_damage_and_what_dead_runs_left_is_not_taken_over(aged: Any, raw: Any, f
     aged.assert_exact(*aged.folders)
 
 
-class Mortal:
-    """Counts the journal points of one process; at the chosen one the process dies."""
-
-    def __init__(self, dies_at: int) -> None:
-        self.left = dies_at
-
-    def tick(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise SystemExit("the process dies here")
-
-
-class MortalStore:
-    """A real store; each call is a journal point before and after it."""
-
-    def __init__(self, store: Any, mortal: Mortal) -> None:
-        self._store, self._mortal = store, mortal
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            self._mortal.tick()
-            result = method(*arguments, **options)
-            self._mortal.tick()
-            return result
-
-        return call
-
-
-class MortalLedger(Ledger):
-    """A real ledger; each write is a journal point before and after its commit."""
-
-    mortal: Mortal
-
-    @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        self.mortal.tick()
-        with super().transaction() as tx:
-            yield tx
-        self.mortal.tick()
-
-
 def die_at(world: Any, point: int) -> bool:
     """One try of a rebuild that dies at a journal point; returns whether it came to its end before."""
     mortal = Mortal(point)
     with world.open() as workspace:
-        ledger = MortalLedger(workspace.ledger.engine)
-        ledger.mortal = mortal
-        parts = dataclasses.replace(workspace.parts, store=MortalStore(workspace.store, mortal), ledger=ledger)
         try:
-            rebuild(parts, world.collection, grace_seconds=0)
+            rebuild(mortal_parts(workspace, mortal), world.collection, grace_seconds=0)
         except SystemExit:
             return False
         finally:
-            mortal.left = -1
             with workspace.ledger.transaction() as tx:  # the leases of a dead process fall, and this one lives on
                 tx.execute(schema.leases.update().values(expires_at=0.0))
         return True
