@@ -1,9 +1,9 @@
 """A migration under queries and running ingestion: ``python -m benchmarks.migrating [DOCUMENTS]``.
 
-At most twenty queries a second are asked before a migration, during it, and after its switch and rollback, while
+Four readers ask twenty queries a second before a migration, during it, and after its switch and rollback, while
 files are written and ingested. Counted: failed queries (the store refuses a vector whose dimensions are not its
-copy's, so an answer from a mixture of models would be one), and documents lost on rollback. Latencies are compared
-with those before the migration, on the same machine.
+copy's, so an answer from a mixture of models would be one), and documents lost on rollback. An error that is not
+ours ends the measurement. Latencies are compared with those before the migration, on the same machine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from wellread.workspace import Workspace
 
 COLLECTION = "Benchmark"
 QUERIES_PER_SECOND = 20
+READERS = 4
 BEFORE_SECONDS = 15.0
 
 
@@ -40,10 +42,12 @@ class Asked:
     stop: threading.Event = field(default_factory=threading.Event)
     latencies: dict[str, list[float]] = field(default_factory=dict)
     phase: str = "before"
-    failed: int = 0
+    problems: list[str] = field(default_factory=list)
+    """Of queries that failed or found nothing, and of runs that failed other than by a lease or a rollback."""
     runs: int = 0
     runs_repeated: int = 0
     dimensions: set[int] = field(default_factory=set)
+    seconds: float = 0.0
 
 
 def _settings(home: Path, address: Any, url: str, dimensions: int, previous: int | None) -> dict[str, Any]:
@@ -77,12 +81,13 @@ def _ask(settings: dict[str, Any], asked: Asked) -> None:
                     f"harbour {number % 50} cranes", collection=COLLECTION, scope=workspace.scope(), mode="hybrid"
                 )
                 asked.dimensions.add(found.head.projection.model.dimensions)
-                asked.failed += not found.passages
-            except WellreadError:
-                asked.failed += 1
+                if not found.passages:
+                    asked.problems.append("nothing found")
+            except WellreadError as error:
+                asked.problems.append(f"query: {error!r}")
             took = time.perf_counter() - started
             asked.latencies.setdefault(asked.phase, []).append(took)
-            asked.stop.wait(max(0.0, 1 / QUERIES_PER_SECOND - took))
+            asked.stop.wait(max(0.0, READERS / QUERIES_PER_SECOND - took))
 
 
 def _ingest(settings: dict[str, Any], folder: Path, asked: Asked) -> None:
@@ -96,6 +101,8 @@ def _ingest(settings: dict[str, Any], folder: Path, asked: Asked) -> None:
                 asked.runs += 1
             except (LeaseHeldError, RevisionClosedError):
                 asked.runs_repeated += 1
+            except WellreadError as error:
+                asked.problems.append(f"run: {error!r}")
             asked.stop.wait(0.5)
 
 
@@ -123,12 +130,10 @@ def _quantiles(latencies: dict[str, list[float]]) -> dict[str, object]:
 def _under_load(settings: dict[str, Any], folder: Path) -> tuple[Asked, Migrated, Migrated]:
     """Migrate, switch and roll back while queries and runs go on."""
     asked = Asked()
-    threads = [
-        threading.Thread(target=_ask, args=(settings, asked)),
-        threading.Thread(target=_ingest, args=(settings, folder, asked)),
-    ]
-    for thread in threads:
-        thread.start()
+    pool = ThreadPoolExecutor(READERS + 1)
+    busy = [pool.submit(_ask, settings, asked) for _ in range(READERS)]
+    busy.append(pool.submit(_ingest, settings, folder, asked))
+    started = time.perf_counter()
     try:
         with Workspace.open(settings) as workspace:
             time.sleep(BEFORE_SECONDS)
@@ -141,8 +146,10 @@ def _under_load(settings: dict[str, Any], folder: Path) -> tuple[Asked, Migrated
             time.sleep(BEFORE_SECONDS)
     finally:
         asked.stop.set()
-        for thread in threads:
-            thread.join()
+        pool.shutdown(wait=True)
+        asked.seconds = time.perf_counter() - started
+    for one in busy:
+        one.result()
     return asked, done, back
 
 
@@ -162,7 +169,10 @@ def _measured(documents: int, home: Path) -> dict[str, object]:
         apart, faults = _lost(both)
     return {
         "documents": documents,
-        "queries_failed": asked.failed,
+        "queries_failed": sum(problem.startswith(("query", "nothing")) for problem in asked.problems),
+        "runs_failed": sum(problem.startswith("run") for problem in asked.problems),
+        "problems": asked.problems[:20],
+        "queries_per_second": round(sum(map(len, asked.latencies.values())) / asked.seconds, 1),
         "models_asked_dimensions": sorted(asked.dimensions),
         "documents_that_differ_between_copies": apart,
         "objects_that_differ_from_the_ledger": faults,

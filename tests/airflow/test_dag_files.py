@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import ParamValidationError
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).parents[2]
 QUESTIONS = ("answer_questions", "ask", "evaluate_index", "watch_questions")
-UPKEEP = ("approve_deletions", "rebuild_index", "reconcile_index", "release_source", "undo_run")
+UPKEEP = ("approve_deletions", "migrate_index", "rebuild_index", "reconcile_index", "release_source", "undo_run")
 NEEDED = {"run_id", "source"}
 """Fields that have no default, because nobody can guess them."""
 
@@ -70,6 +70,7 @@ def test_an_operation_on_something_says_on_what_and_one_that_needs_nothing_start
     asked = {name: {key for key in NEEDED if key in bag.dags[name].params} for name in UPKEEP}
     assert asked == {
         "approve_deletions": {"source"},
+        "migrate_index": set(),
         "rebuild_index": set(),
         "reconcile_index": set(),
         "release_source": {"source"},
@@ -109,6 +110,7 @@ def test_dag_files_are_short_and_read_no_data() -> None:
         ("evaluate_index", "on_regression", "shrug"),
         ("reconcile_index", "repair", "perhaps"),
         ("rebuild_index", "collection", "documents"),
+        ("migrate_index", "step", "backwards"),
         ("undo_run", "run_id", ""),
         ("undo_run", "release", "perhaps"),
         ("approve_deletions", "source", ""),

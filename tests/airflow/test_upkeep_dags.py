@@ -257,3 +257,33 @@ def test_every_xcom_of_upkeep_is_under_four_kibibytes(notes: Upkept) -> None:
     assert [row for row in sizes if row[2] is not None and row[2] >= 4_096] == []
     values = notes.deployment.rows("SELECT value FROM xcom WHERE task_id = 'reconcile_index'")
     assert all(json.dumps(row) for row in values)
+
+
+def test_a_migration_is_confirmed_switched_taken_back_and_ended(notes: Upkept) -> None:
+    before = notes.found()
+    with person(choosing("Approve")) as someone:
+        done = notes.run("migrate_index", {"anew": True}).results["migrate_index"]
+    [asked] = someone.asked
+    assert asked["subject"] == "Migrate Documents?"
+    assert "chunks" in asked["body"]
+    assert (done["state"], done["embeddings"], done["source_reads"]) == ("switched", 0, 0)
+    notes.write("note-03.txt", "violet")
+    notes.ingest()
+    back = notes.run("migrate_index", {"step": "rollback"})
+    assert states_of(back) == {
+        "price_migration": "skipped",
+        "confirm_migration": "skipped",
+        "migrate_index": "success",
+    }
+    found = notes.found()
+    assert "violet" in found.pop("note-03.txt")
+    assert found == {name: text for name, text in before.items() if name != "note-03.txt"}
+    ended = notes.run("migrate_index", {"step": "finish"}).results["migrate_index"]
+    assert (ended["state"], len(ended["dropped"])) == ("finished", 1)
+    assert "violet" in notes.found()["note-03.txt"]
+
+
+def test_a_migration_that_a_person_rejects_changes_nothing(notes: Upkept) -> None:
+    with person(choosing("Reject")):
+        run = notes.run("migrate_index", {"anew": True})
+    assert states_of(run)["migrate_index"] == "skipped"

@@ -248,7 +248,7 @@ def _catch_up(parts: Parts, live: Projection, new: Projection, held: AllSources,
         counts = [
             ledger_objects.count_open_chunks(reading, copy, without=states.unpublished) for copy in (live, new)
         ]
-    if counts[0] != counts[1] and not states.unpublished:
+    if counts[0] != counts[1]:
         raise AuditError(
             f"switch {live.collection!r} to copy {new.number}",
             found=f"it has {counts[1]} chunks, the live one {counts[0]}",

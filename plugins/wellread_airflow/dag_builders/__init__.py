@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wellread_airflow.dag_builders.evaluating import build_evaluate_index_dag
 from wellread_airflow.dag_builders.ingesting import build_ingest_dag, sound_sources
+from wellread_airflow.dag_builders.migrating import build_migrate_index_dag
 from wellread_airflow.dag_builders.questions import build_answer_questions_dag, build_ask_dag
 from wellread_airflow.dag_builders.upkeep import (
     build_approve_deletions_dag,
@@ -20,6 +21,7 @@ __all__ = [
     "build_ask_dag",
     "build_evaluate_index_dag",
     "build_ingest_dag",
+    "build_migrate_index_dag",
     "build_rebuild_index_dag",
     "build_reconcile_index_dag",
     "build_release_source_dag",

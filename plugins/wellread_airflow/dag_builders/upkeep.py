@@ -17,7 +17,7 @@ from wellread_airflow.operators.reconciling import RebuildIndexOperator, Reconci
 from wellread_airflow.operators.undoing import PlanUndoOperator, ReleaseSourceOperator, UndoRunOperator
 
 _LONG = timedelta(hours=12)
-_A_PERSON_MAY_BE_AWAY = timedelta(days=14)
+A_PERSON_MAY_BE_AWAY = timedelta(days=14)
 COLLECTION = "{{ params.collection }}"
 
 
@@ -63,7 +63,7 @@ def build_undo_run_dag(dag_id: str = "undo_run", **options: Any) -> DAG:
         dag_id,
         description="Put back what a run changed",
         doc_md=UNDO_DOC,
-        dagrun_timeout=_A_PERSON_MAY_BE_AWAY,
+        dagrun_timeout=A_PERSON_MAY_BE_AWAY,
         params={
             "run_id": needed_param("Run", "The run's id as `wellread status` shows it, or its revision's number."),
             "collection": _collection(),
@@ -105,7 +105,7 @@ def build_approve_deletions_dag(dag_id: str = "approve_deletions", **options: An
         dag_id,
         description="Show held deletions, and apply them",
         doc_md=APPROVE_DOC,
-        dagrun_timeout=_A_PERSON_MAY_BE_AWAY,
+        dagrun_timeout=A_PERSON_MAY_BE_AWAY,
         params={"source": _source(), "collection": _collection(), "apply": apply},
     ) as dag:
         _approval(options)

@@ -34,6 +34,19 @@ RELEASE_DOC = """### Let the runs of a held source go on
 After an undo a source is held. Mend it, then start this: its next run makes the index true to it again.
 """
 
+MIGRATE_DOC = """### Move a collection to another embedding model
+
+Set `embedder` to the new model and `previous_embedder` to the old one first, for every reader and run.
+
+* `price_migration` counts what would be embedded, and its price
+* `confirm_migration` shows it and waits for a person, on Airflow's page under "Required Actions"
+* `migrate_index` fills a new copy beside the live one from stored chunks, audits it, asks both the golden
+  questions, and switches readers to it by one head row: 0 source reads, 0 parses. Runs and queries go on
+
+The step `rollback` makes the copy before the live one again, at once and with all that came since; `finish`
+drops the copy that is not live. Both ask nobody.
+"""
+
 APPROVE_DOC = """### Approve held deletions
 
 A run holds deletions back where too many documents are gone at once. `confirm_deletions` shows their names and

@@ -16,6 +16,7 @@ from wellread_airflow.operators.ingesting import (
     PlanChangesOperator,
     PublishRevisionOperator,
 )
+from wellread_airflow.operators.migrating import MigrateIndexOperator, PriceMigrationOperator
 from wellread_airflow.operators.prompting import PlanPromptsOperator, RunPromptsOperator
 from wellread_airflow.operators.publishing import PublishAnswersOperator
 from wellread_airflow.operators.reconciling import RebuildIndexOperator, ReconcileIndexOperator, VacuumIndexOperator
@@ -40,9 +41,11 @@ __all__ = [
     "ExtractDocumentsOperator",
     "ListHoldsOperator",
     "LoadDocumentsOperator",
+    "MigrateIndexOperator",
     "PlanChangesOperator",
     "PlanPromptsOperator",
     "PlanUndoOperator",
+    "PriceMigrationOperator",
     "PublishAnswersOperator",
     "PublishRevisionOperator",
     "RebuildIndexOperator",
