@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from wellread.indexing.plans import RunHandle
 from wellread.indexing.spending import PaidEmbedder, Purse
 from wellread.ledger import projections
 from wellread.ledger import vectors as ledger_vectors
+from wellread.ledger.claims import Claimant
 from wellread.ledger.database import Transaction
 from wellread.ledger.vectors import Vector
 from wellread.models.embedding.batching import embed_many
@@ -22,6 +24,9 @@ from wellread.retries import call_with_retries
 
 Inputs = Mapping[str, str]
 """Embedding key -> exact input."""
+
+_CLAIM_POLL_SECONDS = 0.2
+"""Between two looks at what another worker is paying for."""
 
 
 @dataclass(slots=True)
@@ -93,10 +98,25 @@ def missing_costs(parts: Parts, purse: Purse, documents: Sequence[Inputs], known
 
 
 def _compute(parts: Parts, run_id: str, purse: Purse, inputs: Inputs, result: Embedded) -> None:
-    """Compute what is missing. Each answered request is durable before the next is sent."""
-    missing = [key for key in inputs if key not in result.vectors and key not in result.refused]
-    if not missing:
-        return
+    """Compute what is missing. What another worker is paying for at this moment is waited for, not paid again."""
+    claimant = Claimant(parts.ledger, parts.lease_seconds)
+    while result.unpaid is None:
+        missing = [key for key in inputs if key not in result.vectors and key not in result.refused]
+        if not missing:
+            return
+        with claimant.paying():
+            taken = claimant.take(missing)
+            result.vectors.update(taken.known)
+            result.reused += len(taken.known)
+            if taken.mine:
+                _pay(parts, run_id, purse, {key: inputs[key] for key in taken.mine}, result, claimant)
+        if not taken.mine and not taken.known:
+            time.sleep(_CLAIM_POLL_SECONDS)
+
+
+def _pay(parts: Parts, run_id: str, purse: Purse, inputs: Inputs, result: Embedded, claimant: Claimant) -> None:
+    """Embed what is claimed. Each answered request is durable before the next is sent."""
+    keys = list(inputs)
     embedder = PaidEmbedder(parts.embedder, purse)
 
     def note(texts: int, tokens: int, tx: Transaction) -> None:
@@ -112,9 +132,10 @@ def _compute(parts: Parts, run_id: str, purse: Purse, inputs: Inputs, result: Em
         )
 
     def keep(indices: Sequence[int], vectors: Vectors, tokens: int) -> None:
-        fresh = {missing[index]: vector for index, vector in zip(indices, vectors, strict=True)}
+        fresh = {keys[index]: vector for index, vector in zip(indices, vectors, strict=True)}
         with parts.ledger.transaction() as tx:
             ledger_vectors.store_vectors(tx, parts.model_hash, fresh)
+            claimant.release(tx, list(fresh))
             note(len(fresh), tokens, tx)
         result.vectors.update(fresh)
         result.computed += len(fresh)
@@ -125,13 +146,11 @@ def _compute(parts: Parts, run_id: str, purse: Purse, inputs: Inputs, result: Em
         if embedder.billed_tokens:
             with parts.ledger.transaction() as tx:
                 note(0, embedder.billed_tokens, tx)
-        report = embed_many(
-            embedder, [inputs[key] for key in missing], kind="document", on_batch=keep, retry=parts.retry
-        )
+        report = embed_many(embedder, list(inputs.values()), kind="document", on_batch=keep, retry=parts.retry)
     except BudgetExhaustedError as error:  # another run spent what was left
         result.unpaid = error
         return
-    result.refused.update({missing[index]: error for index, error in report.refused.items()})
+    result.refused.update({keys[index]: error for index, error in report.refused.items()})
 
 
 def _embed_mirrored(own: Parts, run_id: str, purse: Purse, documents: Sequence[Inputs], embedded: Embedded) -> None:

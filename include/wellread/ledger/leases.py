@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -34,13 +34,13 @@ def acquire(ledger: Ledger, name: str, holder: str, *, seconds: float, one_proce
     A lease whose holder lives in one process of this machine and is dead falls at once; any other one only
     when it expires. Raises ``LeaseHeldError`` with the seconds that are left.
     """
-    process = _this_process() if one_process else None
+    process = this_process() if one_process else None
     with ledger.transaction() as tx:
         row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
         now = tx.execute(sa.select(epoch_now())).scalar_one()
         if row is None:
             return _insert(tx, name, holder, process, now + seconds)
-        free = row.expires_at <= now or row.holder == holder or _is_dead(row.process)
+        free = row.expires_at <= now or row.holder == holder or is_dead(row.process)
         if not free:
             raise LeaseHeldError(
                 f"work on {name}",
@@ -97,7 +97,7 @@ def find_holder(tx: Transaction, name: str) -> str | None:
     """Who holds the lease now; ``None`` where it can be taken."""
     row = tx.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
     now = tx.execute(sa.select(epoch_now())).scalar_one()
-    if row is None or row.expires_at <= now or _is_dead(row.process):
+    if row is None or row.expires_at <= now or is_dead(row.process):
         return None
     return str(row.holder)
 
@@ -116,12 +116,19 @@ def release(ledger: Ledger, lease: Lease) -> None:
 def kept_alive(ledger: Ledger, lease: Lease, *, seconds: float) -> Iterator[None]:
     """Renew in the background while the body runs."""
     renew(ledger, lease, seconds=seconds)
+    with beating(lambda: renew(ledger, lease, seconds=seconds), seconds=seconds):
+        yield
+
+
+@contextmanager
+def beating(prolong: Callable[[], None], *, seconds: float) -> Iterator[None]:
+    """Call ``prolong`` three times in ``seconds`` from a thread of its own while the body runs."""
     stop = Event()
 
     def beat() -> None:
         while not stop.wait(seconds / 3):
             try:
-                renew(ledger, lease, seconds=seconds)
+                prolong()
             except LeaseHeldError:
                 return  # the fence in the ledger stops the work itself
             except TransientError:
@@ -136,7 +143,8 @@ def kept_alive(ledger: Ledger, lease: Lease, *, seconds: float) -> Iterator[None
         thread.join()
 
 
-def _this_process() -> dict[str, object]:
+def this_process() -> dict[str, object]:
+    """What others on this machine need to know to see whether this process lives."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -145,7 +153,8 @@ def _this_process() -> dict[str, object]:
     }
 
 
-def _is_dead(process: Mapping[str, object] | None) -> bool:
+def is_dead(process: Mapping[str, object] | None) -> bool:
+    """Whether a process of this machine has ended; of another machine nobody here can say."""
     if process is None or process.get("host") != socket.gethostname():
         return False
     pid = process.get("pid")

@@ -209,6 +209,16 @@ vectors = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+claims = Table(
+    "claims",
+    metadata,
+    Column("embedding_key", Key, primary_key=True),
+    Column("holder", Key, nullable=False, index=True),
+    Column("process", JSON, nullable=False, comment="host, pid and start of the worker"),
+    Column("expires_at", Moment, nullable=False),
+    comment="Who is paying for a vector at this moment.",
+)
+
 runs = Table(
     "runs",
     metadata,
