@@ -16,6 +16,7 @@ from wellread.cli import (
     ingesting,
     keeping,
     migrating,
+    redriving,
     reporting,
     searching,
     serving,
@@ -227,6 +228,20 @@ def quarantine(
 ) -> None:
     """List the documents that could not be read, and why."""
     keeping.quarantine(Output(as_json=as_json), source, collection=collection)
+
+
+@app.command()
+def redrive(
+    document: Annotated[str | None, typer.Argument(help="Only this, as its source lists it.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Only of this source.")] = None,
+    cause: Annotated[str | None, typer.Option("--cause", help="Only of this cause.")] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Only mark: the next run tries them.")] = False,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Try quarantined documents again though nothing changed."""
+    output = Output(as_json=as_json)
+    redriving.redrive(output, document, source=source, cause=cause, run=not no_run, collection=collection)
 
 
 @app.command()
