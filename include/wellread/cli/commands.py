@@ -15,6 +15,7 @@ from wellread.cli import (
     evaluating,
     ingesting,
     keeping,
+    purging,
     redriving,
     reporting,
     searching,
@@ -241,6 +242,26 @@ def redrive(
     """Try quarantined documents again though nothing changed."""
     output = Output(as_json=as_json)
     redriving.redrive(output, document, source=source, cause=cause, run=not no_run, collection=collection)
+
+
+@app.command()
+def purge(
+    document: Annotated[str, typer.Argument(help="As its source lists it, or its id.")],
+    source: Annotated[str | None, typer.Option("--source", help="Of this source.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the receipt.")] = "",
+    readmit: Annotated[bool, typer.Option("--readmit", help="Let runs take a purged document again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Purge without being asked.")] = False,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Remove the text of a document for ever."""
+    output = Output(as_json=as_json)
+    if readmit:
+        purging.readmit(output, document, source=source, collection=collection)
+        return
+    options = purging.PurgeOptions(source, reason, dry_run=dry_run, is_confirmed=yes)
+    purging.purge(output, document, options, collection=collection)
 
 
 @app.command()
