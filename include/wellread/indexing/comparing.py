@@ -10,6 +10,7 @@ from wellread.errors import SourceUnavailableError
 from wellread.indexing.access import decide_access
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import AccessChange, Draft
+from wellread.ledger import purges
 from wellread.ledger.documents import Known, KnownDocument, QuarantineRow, key_bytes, stream_known
 from wellread.runs import SourceDeclaration
 from wellread.sources.protocol import Listing, Source
@@ -46,6 +47,8 @@ def compare(
     comparison = Comparison()
     listing = source.list_objects()
     known = stream_known(parts.ledger, declaration.collection, declaration.id)
+    with parts.ledger.reading() as reading:
+        purged = purges.purged_keys(reading, declaration.collection, declaration.id)
     for listed, row in _merged(_sorted(listing, declaration), known):
         if listed is None:
             assert row is not None
@@ -54,7 +57,11 @@ def compare(
         draft.listed += 1
         if listed.natural_key in held:
             comparison.returned.append(listed.natural_key)
-        _judge(listed, row, declaration, signature, comparison, draft)
+        if listed.natural_key in purged:
+            draft.settle("held")
+            draft.holds.append({"document": listed.natural_key, "reason": "it was purged"})
+        else:
+            _judge(listed, row, declaration, signature, comparison, draft)
         parts.progress.advance("list")
     comparison.is_complete = listing.is_complete
     return comparison

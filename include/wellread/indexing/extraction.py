@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from wellread.artifacts.codec import get_json, put_json
+from wellread.artifacts.codec import encode, get_json
+from wellread.artifacts.references import reference_of
 from wellread.chunking.chunker import chunk
 from wellread.cleaning.cleaner import clean
 from wellread.documents import Chunk, ParsedDocument
@@ -18,7 +19,7 @@ from wellread.indexing.content import ChunkSet
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.signatures import chunk_memo_key, parse_memo_key
-from wellread.ledger import revisions, run_records
+from wellread.ledger import purges, revisions, run_records
 from wellread.ledger.run_records import StagedRow
 from wellread.quality.document_checks import check_document
 from wellread.quality.document_statistics import UnextractedOutcome, document_statistics, unextracted_statistics
@@ -68,7 +69,7 @@ def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int) -> i
     parts.progress.start("extract", total_count=len(rows))
     with ThreadPoolExecutor(max_workers=parts.settings.fetch_threads) as pool:
         for fetched in _ahead(pool, parts, source, rows):
-            _record(parts, run, _extract(parts, fetched))
+            _record(parts, run, _extract(parts, run.collection, fetched))
             parts.progress.advance("extract")
     parts.progress.finish("extract")
     return len(rows)
@@ -107,15 +108,15 @@ def _find_elements(parts: Parts, row: StagedRow, content_sha: str) -> str | None
     return reference if reference is not None and parts.artifacts.exists(reference) else None
 
 
-def _extract(parts: Parts, fetched: _Fetched) -> Extraction:
+def _extract(parts: Parts, collection: str, fetched: _Fetched) -> Extraction:
     row = fetched.row
     if fetched.is_gone:
         return Extraction(row, None, None, parsed=False, statistics=None, outcome="gone")
     if fetched.error is not None:
         return _failed(fetched, fetched.error)
     try:
-        elements_ref, parsed = _elements(parts, fetched)
-        chunks_ref, content = _chunks(parts, elements_ref, fetched.row.facts.get("previous_chunks_ref"))
+        elements_ref, parsed = _elements(parts, collection, fetched)
+        chunks_ref, content = _chunks(parts, collection, row, elements_ref)
         statistics = _statistics(fetched, content)
         check_document(statistics, parts.quality.document, text=content.text)
     except (DocumentError, TransientError) as error:
@@ -139,34 +140,45 @@ def _failed(fetched: _Fetched, error: WellreadError) -> Extraction:
     return Extraction(fetched.row, fetched.content_sha, None, was_parsed, statistics, error, outcome)
 
 
-def _elements(parts: Parts, fetched: _Fetched) -> tuple[str, bool]:
+def _elements(parts: Parts, collection: str, fetched: _Fetched) -> tuple[str, bool]:
     """The reference of the parsed elements, and whether they were parsed now."""
     if fetched.elements_ref is not None:
+        with parts.ledger.transaction() as tx:
+            purges.link_artifact(tx, collection, fetched.row.doc_id, fetched.elements_ref)
         return fetched.elements_ref, False
     assert fetched.parsing is not None
     assert fetched.content_sha is not None
     parsed = fetched.parsing.result()
-    reference = put_json(parts.artifacts, "elements", parsed)
+    content = encode(parsed)
+    reference = reference_of("elements", content)
     memo_key = parse_memo_key(parts, fetched.content_sha, fetched.row.facts["natural_key"])
-    with parts.ledger.transaction() as tx:
+    with parts.ledger.transaction() as tx:  # before the artifact: a purge must find whatever a crash leaves
+        purges.link_artifact(tx, collection, fetched.row.doc_id, reference)
         run_records.remember_extraction(tx, memo_key, "parse", reference)
+    parts.artifacts.put("elements", content)
     return reference, True
 
 
-def _chunks(parts: Parts, elements_ref: str, previous_ref: str | None) -> tuple[str, ChunkSet]:
+def _chunks(parts: Parts, collection: str, row: StagedRow, elements_ref: str) -> tuple[str, ChunkSet]:
     """The chunk set of some elements, cut where the document's version before was cut (docs/decisions/0004)."""
+    previous_ref = row.facts.get("previous_chunks_ref")
     memo_key = chunk_memo_key(parts, elements_ref, previous_ref)
     with parts.ledger.reading() as reading:
         reference = run_records.find_extractions(reading, [memo_key]).get(memo_key)
     if reference is not None and parts.artifacts.exists(reference):
+        with parts.ledger.transaction() as tx:
+            purges.link_artifact(tx, collection, row.doc_id, reference)
         return reference, get_json(parts.artifacts, ChunkSet, reference)
     previous = () if previous_ref is None else get_json(parts.artifacts, ChunkSet, previous_ref).chunks
     content = chunk_set(parts, get_json(parts.artifacts, ParsedDocument, elements_ref), previous)
-    reference = put_json(parts.artifacts, "chunks", content)
+    encoded = encode(content)
+    reference = reference_of("chunks", encoded)
     with parts.ledger.transaction() as tx:
+        purges.link_artifact(tx, collection, row.doc_id, reference)
         run_records.remember_extraction(tx, memo_key, "chunk", reference)
         # The same text under another name is cut in the same places: a move or a copy embeds nothing.
         run_records.remember_extraction(tx, chunk_memo_key(parts, elements_ref, None), "chunk", reference)
+    parts.artifacts.put("chunks", encoded)
     return reference, content
 
 

@@ -61,7 +61,7 @@ def publish_revision(
     with parts.ledger.reading() as reading:
         opened = ledger_objects.opened_by(reading, projection, run.revision)
         closed = ledger_objects.closed_by(reading, projection, run.revision)
-    differences, chunk_difference = _term_differences(parts, opened, closed)
+    differences, chunk_difference = term_differences(parts, opened, closed)
     rows = [_given_up(row) if row in unfinished else row for row in rows]
     is_written = bool(opened or closed)
     changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"}]
@@ -224,7 +224,7 @@ def _change(row: StagedRow) -> Mapping[str, object]:
     }
 
 
-def _term_differences(
+def term_differences(
     parts: Parts, opened: Iterable[ObjectRow], closed: Iterable[ObjectRow]
 ) -> tuple[dict[str, int], int]:
     """By how much the document frequency of each stem changes, and the number of chunks."""

@@ -16,6 +16,7 @@ from wellread.runs import SourceDeclaration
 from wellread.sources.declarations import declaration_for_folder, declaration_paths, load_declaration
 from wellread.sources.protocol import Source
 from wellread.upkeep.explaining import Explained, Explainer, Listed
+from wellread.upkeep.purging import PurgeTarget, Receipt, purge
 from wellread.workspace.composition import Workspace
 
 
@@ -39,6 +40,22 @@ def runs_at_work(workspace: Workspace, source_ids: Sequence[str] | None = None) 
         wanted = known if source_ids is None else source_ids
         found = {name: leases.find_holder(reading, lease_name(collection, name)) for name in wanted}
     return {name: holder for name, holder in found.items() if holder is not None}
+
+
+def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) -> Receipt:
+    """Purge it, cached responses too. The receipt says whether its source still lists it."""
+    with workspace.ledger.reading() as reading:
+        row = explanations.find_source_rows(reading, target.collection, target.source_id)[0]
+    listed = _look(workspace, row, target.natural_key)
+    told = {
+        True: f"the source {target.source_id} still lists it: runs hold it off",
+        False: None,
+        None: f"the source {target.source_id} could not be asked whether it still lists it: {listed.problem}",
+    }[listed.is_listed]
+    cache = workspace.language_models.cache
+    forget = (lambda _tenant, _keys: None) if cache is None else cache.forget
+    unreached = () if told is None else (told,)
+    return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached)
 
 
 def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:

@@ -26,23 +26,7 @@ def build_migrate_index_dag(dag_id: str = "migrate_index", **options: Any) -> DA
         description="Move a collection to the configured embedding model",
         doc_md=MIGRATE_DOC,
         dagrun_timeout=A_PERSON_MAY_BE_AWAY,
-        params={
-            "collection": collection_param("The collection, as the source declarations name it."),
-            "step": Param(
-                "migrate",
-                type="string",
-                enum=list(MIGRATION_STEPS),
-                title="Step",
-                description="Fill and switch; fill alone; back to the copy before; drop the copy that is not live.",
-            ),
-            "gold": Param(
-                None,
-                type=["null", "string"],
-                title="Golden questions",
-                description="A file that both copies are asked before the switch: a worse one is not switched to.",
-            ),
-            "anew": box_param("Anew", "A fresh copy even where the model is the same.", default=False),
-        },
+        params=_params(),
     ) as dag:
         common = {"collection": COLLECTION, **options}
         price = PriceMigrationOperator(task_id="price_migration", enabled=_FILLS, **common)
@@ -60,3 +44,23 @@ def build_migrate_index_dag(dag_id: str = "migrate_index", **options: Any) -> DA
         confirm >> migrate
         dag.add_result(migrate.output)
     return dag
+
+
+def _params() -> dict[str, Any]:
+    return {
+        "collection": collection_param("The collection, as the source declarations name it."),
+        "step": Param(
+            "migrate",
+            type="string",
+            enum=list(MIGRATION_STEPS),
+            title="Step",
+            description="Fill and switch; fill alone; back to the copy before; drop the copy that is not live.",
+        ),
+        "gold": Param(
+            None,
+            type=["null", "string"],
+            title="Golden questions",
+            description="A file that both copies are asked before the switch: a worse one is not switched to.",
+        ),
+        "anew": box_param("Anew", "A fresh copy even where the model is the same.", default=False),
+    }

@@ -1,0 +1,74 @@
+"""``wellread purge``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import typer
+
+from wellread.cli.opening import opened
+from wellread.cli.output import Output
+from wellread.errors import SettingsError
+from wellread.ledger import purges
+from wellread.upkeep.purging import find_target, survey
+from wellread.workspace.upkeeping import purge_document
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeOptions:
+    """What a person gave beside the document."""
+
+    source: str | None
+    reason: str
+    dry_run: bool
+    is_confirmed: bool
+
+
+def purge(output: Output, document: str, options: PurgeOptions, *, collection: str | None) -> None:
+    """Remove a document for ever and print the receipt."""
+    with opened(output, collection=collection) as workspace:
+        name = workspace.settings.collection
+        target = find_target(workspace.parts, name, document, source_id=options.source)
+        if options.dry_run or not options.is_confirmed:
+            counts = dict(survey(workspace.parts, target))
+            if options.dry_run:
+                output.result({"document": target.natural_key, "source": target.source_id, "found": counts})
+            output.line(f"{target.source_id}/{target.natural_key}: a purge cannot be undone.", style="bold")
+            output.table(("found", "count"), sorted(counts.items()))
+            if options.dry_run:
+                return
+            _confirm(output, target.natural_key)
+        receipt = purge_document(workspace, target, reason=options.reason)
+    output.result(receipt.as_dict())
+    output.line(f"{target.source_id}/{target.natural_key} is purged. Receipt: {receipt.reference}", style="bold")
+    output.table(("removed", "count"), sorted(receipt.removed.items()))
+    for reference in receipt.kept_artifacts:
+        output.line(f"kept, another document needs it: {reference}")
+    for place in receipt.unreached:
+        output.line(f"not reached: {place}")
+
+
+def _confirm(output: Output, document: str) -> None:
+    if output.as_json:
+        raise SettingsError(
+            f"purge {document!r}",
+            found="nobody can be asked, because the output is JSON",
+            remedy="See what would go with --dry-run, then confirm it with --yes.",
+        )
+    typer.confirm("Remove all of this for ever?", abort=True)
+
+
+def readmit(output: Output, document: str, *, source: str | None, collection: str | None) -> None:
+    """Let runs take a purged document again."""
+    with opened(output, collection=collection) as workspace:
+        target = find_target(workspace.parts, workspace.settings.collection, document, source_id=source)
+        with workspace.ledger.transaction() as tx:
+            done = purges.readmit(tx, target.collection, target.source_id, target.natural_key)
+    if not done:
+        raise SettingsError(
+            f"readmit {target.natural_key!r}",
+            found="no finished purge holds it off",
+            remedy="A purge that was cut off must be repeated first.",
+        )
+    output.result({"readmitted": target.natural_key, "source": target.source_id})
+    output.line(f"The next `wellread ingest {target.source_id}` takes {target.natural_key} again.")

@@ -1,0 +1,201 @@
+"""Purge: remove the text of a document for ever, and leave a receipt without any of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wellread.artifacts.codec import put_json
+from wellread.errors import SettingsError
+from wellread.identities import document_id
+from wellread.indexing.heads import flush_heads, known_projection
+from wellread.indexing.loading import delete_rows
+from wellread.indexing.parts import Parts
+from wellread.indexing.publishing import term_differences
+from wellread.indexing.recovering import abandon_open, clean_abandoned
+from wellread.ledger import document_rows, explanations, purges, revisions, term_counts
+from wellread.ledger import objects as ledger_objects
+from wellread.upkeep.purge_answers import ForgetCached, forget_answers, take_inventory_of_answers
+from wellread.upkeep.purge_inventory import Inventory, copies, rewrite_records, take_inventory
+from wellread.upkeep.source_leases import HeldLease, source_lease
+
+_NEVER_REACHED = (
+    "backups of the ledger, the artifacts and the index",
+    "answer files and tables that jobs have written, and results that Airflow tasks handed on",
+    "logs and caches of model providers",
+    "earlier object versions in S3",
+    "segments on Weaviate's disk, until it compacts them",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeTarget:
+    """A document of one source."""
+
+    collection: str
+    source_id: str
+    natural_key: str
+    doc_ids: tuple[uuid.UUID, ...]
+    """Its own id, then those it had before it was renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a purge came to."""
+
+    target: PurgeTarget
+    reason: str
+    removed: Mapping[str, int]
+    kept_artifacts: tuple[str, ...]
+    """Shared with other documents, which still need them."""
+    unreached: tuple[str, ...]
+    reference: str | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        """The JSON that ``wellread purge --json`` prints. It holds no text of the document."""
+        return {
+            "document": self.target.natural_key,
+            "source": self.target.source_id,
+            "collection": self.target.collection,
+            "doc_ids": [str(doc_id) for doc_id in self.target.doc_ids],
+            "reason": self.reason,
+            "removed": dict(sorted(self.removed.items())),
+            "kept_artifacts": list(self.kept_artifacts),
+            "unreached": list(self.unreached),
+            "receipt": self.reference,
+        }
+
+
+def find_target(parts: Parts, collection: str, name: str, *, source_id: str | None = None) -> PurgeTarget:
+    """The document of this name, live, deleted, quarantined or half purged.
+
+    Raises ``SettingsError`` where no source knows it, or several do.
+    """
+    with parts.ledger.reading() as reading:
+        known = {(row["source_id"], row["natural_key"]) for row in purges.purges_named(reading, collection, name)}
+        for rows in (
+            explanations.find_document_rows(reading, collection, name),
+            explanations.find_quarantine_rows(reading, collection, name),
+        ):
+            known |= {(row["source_id"], row["natural_key"]) for row in rows}
+        known = {item for item in known if source_id in (None, item[0])}
+        if len(known) != 1:
+            names = ", ".join(sorted(item[0] for item in known))
+            raise SettingsError(
+                f"purge {name!r} from {collection!r}",
+                found=f"the sources {names} have one of this name" if known else "no source knows it",
+                remedy="Say which with --source; names are as the source lists them (see `wellread explain`).",
+            )
+        ((owner, natural_key),) = known
+        tenant = explanations.find_source_rows(reading, collection, owner)[0]["tenant"]
+        doc_id = document_id(tenant, owner, natural_key)
+        former = purges.former_ids(reading, collection, owner, doc_id)
+    return PurgeTarget(collection, owner, natural_key, (doc_id, *former))
+
+
+def survey(parts: Parts, target: PurgeTarget) -> Mapping[str, int]:
+    """What a purge would remove, by name. Nothing is changed."""
+    found = Inventory({str(doc_id) for doc_id in target.doc_ids})
+    take_inventory(parts, target.collection, target.source_id, target.natural_key, found)
+    take_inventory_of_answers(parts, found)
+    return {**found.counts, "artifacts": len(found.references)}
+
+
+def purge(
+    parts: Parts, target: PurgeTarget, *, reason: str, forget_cached: ForgetCached, unreached: tuple[str, ...] = ()
+) -> Receipt:
+    """Withdraw the document at once, then remove everything of it. Killed at any step, it is repeated.
+
+    Raises ``LeaseHeldError`` while a run of its source, or a question job with its text, is at work; it is
+    withdrawn by then.
+    """
+    known_projection(parts, target.collection)
+    with parts.ledger.transaction() as tx:
+        revisions.locked_collection(tx, target.collection)
+        purges.start_purge(
+            tx, target.collection, target.source_id, target.natural_key, doc_ids=target.doc_ids, reason=reason
+        )
+        revisions.append_head(tx, target.collection)
+    flush_heads(parts, target.collection)
+    with source_lease(parts, target.collection, target.source_id, purpose="purge") as held:
+        found = _noted(parts, target, held)
+        _forget_rows(parts, target, found)
+        _delete_objects(parts, target, found, held)
+        rewrite_records(parts, target.collection, target.source_id, found)
+        forget_answers(parts, found, forget_cached)
+        kept = _delete_artifacts(parts, target, found, held)
+        left = purges.scrub(parts.ledger)
+        unreached = (*unreached, *_NEVER_REACHED, *(() if left is None else (left,)))
+        return _finish(parts, target, Receipt(target, reason, dict(found.counts), kept, unreached), found)
+
+
+def _noted(parts: Parts, target: PurgeTarget, held: HeldLease) -> Inventory:
+    """The inventory, in the ledger before anything of it is removed."""
+    for projection in copies(parts, target.collection):
+        abandon_open(parts, target.collection, target.source_id)
+        clean_abandoned(parts, projection, target.source_id)
+    with parts.ledger.reading() as reading:
+        row = purges.find_purge(reading, target.collection, target.source_id, target.natural_key)
+    found = Inventory({str(doc_id) for doc_id in target.doc_ids})
+    found.add({} if row is None else row["work"])
+    take_inventory(parts, target.collection, target.source_id, target.natural_key, found)
+    take_inventory_of_answers(parts, found)
+    held.fence()
+    with parts.ledger.transaction() as tx:
+        purges.save_work(tx, target.collection, target.source_id, target.natural_key, found.as_dict())
+    return found
+
+
+def _forget_rows(parts: Parts, target: PurgeTarget, found: Inventory) -> None:
+    """One transaction: the terms of its visible chunks are subtracted exactly when its row goes."""
+    with parts.ledger.reading() as reading:
+        projection = revisions.live_projection(reading, target.collection)
+        live = document_rows.live_rows(reading, target.collection, found.ids())
+        shown = ledger_objects.open_objects(reading, projection, list(live), closing_revision=-1)
+    rows = [row for items in shown.values() for row in items]
+    differences, chunks = term_differences(parts, (), rows)
+    with parts.ledger.transaction() as tx:
+        revisions.locked_collection(tx, target.collection)
+        term_counts.add_terms(tx, target.collection, chunks=chunks, differences=differences)
+        purges.forget_document(tx, target.collection, target.source_id, target.natural_key, found.ids())
+
+
+def _delete_objects(parts: Parts, target: PurgeTarget, found: Inventory, held: HeldLease) -> None:
+    for projection in copies(parts, target.collection):
+        with parts.ledger.reading() as reading:
+            rows = ledger_objects.rows_of_documents(reading, projection, found.ids())
+        held.fence()
+        delete_rows(parts, projection, rows)
+    with parts.ledger.transaction() as tx:
+        found.count("vectors", purges.forget_vectors(tx, sorted(found.embedding_keys)))
+
+
+def _delete_artifacts(parts: Parts, target: PurgeTarget, found: Inventory, held: HeldLease) -> tuple[str, ...]:
+    """Delete what only this document needs; the references of the others come back."""
+    with parts.ledger.transaction() as tx:
+        shared = purges.shared_artifacts(tx, target.collection, found.ids(), found.references)
+        gone = sorted(found.references - shared)
+        found.count("extraction_memos", purges.forget_extractions(tx, gone))
+    held.fence()
+    for reference in gone:
+        parts.artifacts.delete(reference)
+    found.count("artifacts", len(gone))
+    return tuple(sorted(shared))
+
+
+def _finish(parts: Parts, target: PurgeTarget, receipt: Receipt, found: Inventory) -> Receipt:
+    reference = put_json(parts.artifacts, "receipts", receipt.as_dict())
+    with parts.ledger.transaction() as tx:
+        revisions.locked_collection(tx, target.collection)
+        purges.finish_purge(
+            tx,
+            target.collection,
+            target.source_id,
+            target.natural_key,
+            doc_ids=found.ids(),
+            receipt_ref=reference,
+        )
+        revisions.append_head(tx, target.collection)
+    flush_heads(parts, target.collection)
+    return Receipt(target, receipt.reason, receipt.removed, receipt.kept_artifacts, receipt.unreached, reference)

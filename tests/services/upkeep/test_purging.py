@@ -1,0 +1,186 @@
+"""A purge leaves no byte of a document where it reaches, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wellread.errors import LeaseHeldError, WellreadError
+from wellread.indexing.plans import lease_name
+from wellread.ledger import leases, purge_schema, revisions, term_counts
+from wellread.ledger.schema import denied
+from wellread.upkeep import purging
+from wellread.upkeep.reconciling import reconcile
+
+pytestmark = pytest.mark.weaviate
+
+MARK = "Zanzibarquux keeps the seventeenth lantern behind the organ loft of Vellmoor"
+NAME = "secret.txt"
+
+
+@pytest.fixture
+def marked(library: Any) -> Any:
+    """A library with two versions of a marked document, and a neighbour that holds one of its paragraphs."""
+    shared = library.prose("granite", parts=1)
+    library.files.write(NAME, f"{shared}\n\n{MARK}, as of old.\n\n{library.prose('granite', parts=3)}")
+    library.files.write("neighbour.txt", f"{shared}\n\n{library.prose('heron', parts=2)}")
+    library.ingest()
+    library.files.edit(NAME, "as of old", "as of late")
+    library.ingest()
+    return library
+
+
+def places_of(world: Any, raw: Any, words: str = MARK) -> list[str]:
+    """Where any of the words' bytes stand: ledger files, artifacts (unpacked), every object of the store."""
+    needles = [words.encode(), words.casefold().encode(), words.split(maxsplit=1)[0].casefold().encode()]
+    found = []
+    for path in sorted(world.home.rglob("*")):
+        if not path.is_file() or "server" in path.parts:
+            continue
+        content = path.read_bytes()
+        content = zlib.decompress(content) if path.suffix == ".z" else content
+        found += [path.relative_to(world.home).as_posix()] if _holds(content, needles) else []
+    for kind in ("chunks", "versions"):
+        for item in raw.collections.get(f"{world.collection}_{kind}_1").iterator():
+            found += [f"{kind} {item.uuid}"] if _holds(str(item.properties).encode(), needles) else []
+    return found
+
+
+def _holds(content: bytes, needles: list[bytes]) -> bool:
+    return any(needle in content.lower() or needle in content for needle in needles)
+
+
+def purge(world: Any, name: str = NAME, **options: Any) -> Any:
+    with world.open() as workspace:
+        target = purging.find_target(workspace.parts, world.collection, name)
+        forget = options.pop("forget_cached", lambda _tenant, _keys: None)
+        return purging.purge(workspace.parts, target, reason="asked for", forget_cached=forget, **options)
+
+
+def rows_of(world: Any, table: Any) -> list[Any]:
+    with world.open() as workspace, workspace.ledger.reading() as reading:
+        return list(reading.execute(table.select()))
+
+
+def terms_of(world: Any) -> dict[str, int]:
+    with world.open() as workspace, workspace.ledger.reading() as reading:
+        found = revisions.find_collection(reading, world.collection)
+        return {**term_counts.read_terms(reading, world.collection), "": found.chunk_count}
+
+
+def assert_gone(world: Any, raw: Any) -> None:
+    assert places_of(world, raw) == []
+    assert rows_of(world, denied) == []
+    world.assert_exact(without=frozenset({NAME}))
+    assert "neighbour.txt" in world.search("the harbour of granite", k=10)
+    with world.open() as workspace:
+        assert reconcile(workspace.parts, world.collection, repair=False).faults.total() == 0
+
+
+def test_no_byte_is_left_and_the_neighbour_is_exact(marked: Any, raw: Any) -> None:
+    found = places_of(marked, raw)
+    assert any(place.startswith("artifacts") for place in found)
+    assert any(place.startswith("ledger") for place in found)
+    assert any(place.startswith("chunks") for place in found)
+    receipt = purge(marked)
+    assert_gone(marked, raw)
+    assert receipt.removed["chunks_objects"] > 1
+    assert receipt.removed["artifacts"] >= 4
+    assert MARK not in json.dumps(receipt.as_dict())
+    sheet = marked.ingest()
+    assert sheet.outcomes["held"] == 1
+    assert not sheet.published
+    assert_gone(marked, raw)
+
+
+def test_counts_of_terms_are_as_if_it_had_never_been(marked: Any, library: Any) -> None:
+    purge(marked)
+    after = terms_of(marked)
+    marked.files.remove(NAME)
+    marked.collection = f"{marked.collection}b"
+    marked.ingest()
+    assert after == terms_of(marked)
+
+
+def test_readmitted_it_comes_back(marked: Any) -> None:
+    purge(marked)
+    done = marked.shell("purge", NAME, "--readmit", "--json")
+    assert done.returncode == 0, done.stderr
+    assert marked.ingest().outcomes["committed"] == 1
+    marked.assert_exact()
+    assert NAME in marked.search(MARK)
+
+
+STEPS = (
+    "source_lease",
+    "take_inventory",
+    "_forget_rows",
+    "_delete_objects",
+    "rewrite_records",
+    "forget_answers",
+    "_delete_artifacts",
+    "_finish",
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_cut_off_before_any_step_it_is_withdrawn_and_the_next_one_ends_it(
+    marked: Any, raw: Any, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DiedError(Exception):
+        pass
+
+    def die(*_: Any, **__: Any) -> None:
+        raise DiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(purging, step, die)
+        with pytest.raises(DiedError):
+            purge(marked)
+    assert NAME not in marked.search(MARK, k=10)
+    assert marked.ingest().outcomes["held"] == 1  # a run in between neither brings it back nor counts it deleted
+    receipt = purge(marked)
+    assert receipt.removed["artifacts"] >= 4
+    assert_gone(marked, raw)
+    assert purge(marked).reference is not None
+    assert_gone(marked, raw)
+
+
+def test_a_run_at_work_keeps_its_lease_and_the_document_is_withdrawn(marked: Any) -> None:
+    with marked.open() as workspace:
+        name = lease_name(marked.collection, Path(marked.files.path).name)
+        leases.acquire(workspace.ledger, name, "another run", seconds=60, one_process=False)
+    with pytest.raises(LeaseHeldError):
+        purge(marked)
+    assert NAME not in marked.search(MARK, k=10)
+
+
+def test_after_a_move_the_old_name_is_purged_too(marked: Any, raw: Any) -> None:
+    marked.files.rename(NAME, "renamed.txt")
+    assert marked.ingest().outcomes["moved"] == 1
+    purge(marked, "renamed.txt")
+    assert places_of(marked, raw) == []
+    marked.assert_exact(without=frozenset({"renamed.txt"}))
+
+
+def test_the_shell_counts_first_asks_and_leaves_a_receipt(marked: Any, raw: Any) -> None:
+    dry = marked.shell("purge", NAME, "--dry-run", "--json")
+    assert json.loads(dry.stdout)["found"]["artifacts"] >= 4
+    assert places_of(marked, raw)
+    assert marked.shell("purge", NAME, "--json").returncode != 0
+    done = marked.shell("purge", NAME, "--yes", "--reason", "a letter", "--json")
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)
+    assert receipt["reason"] == "a letter"
+    assert any("still lists it" in place for place in receipt["unreached"])
+    assert_gone(marked, raw)
+    assert [row.state for row in rows_of(marked, purge_schema.purges)] == ["purged"]
+
+
+def test_an_unknown_document_is_refused(marked: Any) -> None:
+    with pytest.raises(WellreadError, match="no source knows it"):
+        purge(marked, "nothing.txt")
