@@ -22,7 +22,7 @@ from wellread.ledger.schema import (
     terms,
     vectors,
 )
-from wellread.ledger.upserts import insert_missing
+from wellread.ledger.upserts import insert_missing, replace
 
 _PER_STATEMENT = 500
 
@@ -126,7 +126,7 @@ def start_purge(
         }
         for doc_id in doc_ids
     ]
-    insert_missing(tx, denied, withdrawn)
+    replace(tx, denied, withdrawn)  # another reason, such as changed access, would end before the purge does
 
 
 def save_work(

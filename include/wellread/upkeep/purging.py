@@ -132,9 +132,10 @@ def purge(
 
 def _noted(parts: Parts, target: PurgeTarget, held: HeldLease) -> Inventory:
     """The inventory, in the ledger before anything of it is removed."""
-    for projection in copies(parts, target.collection):
-        abandon_open(parts, target.collection, target.source_id)
-        clean_abandoned(parts, projection, target.source_id)
+    abandon_open(parts, target.collection, target.source_id)
+    with parts.ledger.reading() as reading:
+        live = revisions.live_projection(reading, target.collection)
+    clean_abandoned(parts, live, target.source_id)
     with parts.ledger.reading() as reading:
         row = purges.find_purge(reading, target.collection, target.source_id, target.natural_key)
     found = Inventory({str(doc_id) for doc_id in target.doc_ids})

@@ -14,6 +14,7 @@ from wellread.indexing.plans import lease_name
 from wellread.ledger import leases, purge_schema, revisions, term_counts
 from wellread.ledger.schema import denied
 from wellread.upkeep import purging
+from wellread.upkeep.migrating import finish, migrate
 from wellread.upkeep.reconciling import reconcile
 
 pytestmark = pytest.mark.weaviate
@@ -44,9 +45,11 @@ def places_of(world: Any, raw: Any, words: str = MARK) -> list[str]:
         content = path.read_bytes()
         content = zlib.decompress(content) if path.suffix == ".z" else content
         found += [path.relative_to(world.home).as_posix()] if _holds(content, needles) else []
-    for kind in ("chunks", "versions"):
-        for item in raw.collections.get(f"{world.collection}_{kind}_1").iterator():
-            found += [f"{kind} {item.uuid}"] if _holds(str(item.properties).encode(), needles) else []
+    for name in raw.collections.list_all():
+        if not name.startswith(f"{world.collection}_"):
+            continue
+        for item in raw.collections.get(name).iterator():
+            found += [f"{name} {item.uuid}"] if _holds(str(item.properties).encode(), needles) else []
     return found
 
 
@@ -85,7 +88,7 @@ def test_no_byte_is_left_and_the_neighbour_is_exact(marked: Any, raw: Any) -> No
     found = places_of(marked, raw)
     assert any(place.startswith("artifacts") for place in found)
     assert any(place.startswith("ledger") for place in found)
-    assert any(place.startswith("chunks") for place in found)
+    assert any(f"{marked.collection}_chunks" in place for place in found)
     receipt = purge(marked)
     assert_gone(marked, raw)
     assert receipt.removed["chunks_objects"] > 1
@@ -184,3 +187,17 @@ def test_the_shell_counts_first_asks_and_leaves_a_receipt(marked: Any, raw: Any)
 def test_an_unknown_document_is_refused(marked: Any) -> None:
     with pytest.raises(WellreadError, match="no source knows it"):
         purge(marked, "nothing.txt")
+
+
+def test_while_a_collection_is_migrated_both_copies_are_purged(marked: Any, raw: Any) -> None:
+    with marked.open() as workspace:
+        migrate(workspace.parts, marked.collection, anew=True, switch=False)
+    assert any(f"{marked.collection}_chunks_2" in place for place in places_of(marked, raw))
+    purge(marked)
+    assert places_of(marked, raw) == []
+    with marked.open() as workspace:
+        migrate(workspace.parts, marked.collection, anew=True)
+        finish(workspace.parts, marked.collection, grace_seconds=0)
+    marked.assert_exact(without=frozenset({NAME}))
+    for kind in ("chunks", "versions"):
+        raw.collections.delete(f"{marked.collection}_{kind}_2")
