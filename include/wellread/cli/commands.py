@@ -18,6 +18,7 @@ from wellread.cli import (
     purging,
     redriving,
     reporting,
+    retiring,
     searching,
     serving,
     upkeeping,
@@ -262,6 +263,17 @@ def purge(
         return
     options = purging.PurgeOptions(source, reason, dry_run=dry_run, is_confirmed=yes)
     purging.purge(output, document, options, collection=collection)
+
+
+@app.command()
+def retire(
+    source: Annotated[str, typer.Argument(help="A source whose declaration is gone.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Close its documents without being asked.")] = False,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Close the documents of a source that is no longer declared."""
+    retiring.retire(Output(as_json=as_json), source, confirmed=yes, collection=collection)
 
 
 @app.command()
