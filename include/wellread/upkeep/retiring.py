@@ -35,8 +35,8 @@ def retire(parts: Parts, confirmed: Revert) -> BalanceSheet | None:
     """Close what was confirmed and mark the source; ``None``: it had no documents any more.
 
     Pinned snapshots go on showing them, and ``undo`` of the run brings them back. Killed, it is repeated.
-    The caller has made sure that no declaration is left. Raises ``LeaseHeldError`` while a run of the source is at work, or
-    where one has run since the confirmation.
+    The caller has made sure that no declaration is left. Raises ``LeaseHeldError`` while a run of the source
+    is at work, or where one has run since the confirmation.
     """
     started = time.monotonic()
     collection, source_id = confirmed.collection, confirmed.source_id

@@ -12,9 +12,12 @@ import pytest
 from wellread.errors import LeaseHeldError, WellreadError
 from wellread.indexing.plans import lease_name
 from wellread.ledger import leases, purge_schema, revisions, term_counts
+from wellread.ledger.question_schema import question_results, question_rows, responses
 from wellread.ledger.schema import denied
+from wellread.questions import Question
 from wellread.upkeep import purging
 from wellread.upkeep.reconciling import reconcile
+from wellread.workspace.questions import answer_questions
 
 pytestmark = pytest.mark.weaviate
 
@@ -184,3 +187,16 @@ def test_the_shell_counts_first_asks_and_leaves_a_receipt(marked: Any, raw: Any)
 def test_an_unknown_document_is_refused(marked: Any) -> None:
     with pytest.raises(WellreadError, match="no source knows it"):
         purge(marked, "nothing.txt")
+
+
+def test_answers_that_cite_it_go_with_plans_and_paid_responses(marked: Any, raw: Any) -> None:
+    with marked.open() as workspace:
+        asked = [Question("a", "Who keeps the seventeenth lantern behind the organ loft?")]
+        result = answer_questions(workspace, asked, owner="test", job_name="lanterns")
+    assert MARK in str(result.rows)
+    forgotten: list[str] = []
+    receipt = purge(marked, forget_cached=lambda _tenant, keys: forgotten.extend(keys))
+    assert len(forgotten) == receipt.removed["requests"] == 1
+    assert receipt.removed["question_plans"] == receipt.removed["published_results"] == 1
+    assert rows_of(marked, question_rows) == rows_of(marked, responses) == rows_of(marked, question_results) == []
+    assert_gone(marked, raw)
