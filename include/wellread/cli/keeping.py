@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from wellread.upkeep.holding import approve_by_name
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
 from wellread.workspace.examining import Finding, examine
+from wellread.workspace.upkeeping import is_declared
 
 
 def status(output: Output, *, collection: str | None) -> None:
@@ -27,9 +28,9 @@ def status(output: Output, *, collection: str | None) -> None:
     output.result(report)
     output.line(f"{name}: {report['chunks']} chunks, next revision {report['next_revision']}", style="bold")
     output.table(
-        ("source", "documents", "quarantined", "held", "location"),
+        ("source", "state", "documents", "quarantined", "held", "location"),
         [
-            (item["source_id"], item["documents"], item["quarantined"], item["held"], item["location"])
+            tuple(item[name] for name in ("source_id", "state", "documents", "quarantined", "held", "location"))
             for item in report["sources"]
         ],
     )
@@ -60,6 +61,8 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
                 "documents": item["documents"],
                 "quarantined": sum(1 for one in troubled if one["source_id"] == item["source_id"]),
                 "held": sum(1 for source_id, _ in held if source_id == item["source_id"]),
+                "held_reason": item["held_reason"],
+                "state": _source_state(workspace, item),
             }
             for item in sources
         ],
@@ -77,6 +80,15 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
     }
 
 
+def _source_state(workspace: Workspace, row: Mapping[str, Any]) -> str:
+    """``held``, ``retired``, ``declared``, or ``undeclared``: it is there to be retired."""
+    if row["held_reason"] is not None:
+        return "held"
+    if row["retired_at"] is not None:
+        return "retired"
+    return "declared" if is_declared(workspace, row) else "undeclared"
+
+
 def _moment(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="seconds")
 
@@ -85,18 +97,30 @@ def sources(output: Output) -> None:
     """The declarations, as they were read."""
     with opened(output) as workspace:
         declared = declared_sources(workspace)
+        with workspace.ledger.reading() as reading:
+            known = ledger_documents.list_sources(reading)
+        gone = [row for row in known if _source_state(workspace, row) == "undeclared"]
     output.result(
         {
             "sources": [
                 {"id": item.id, "kind": item.kind, "location": item.location, "schedule": item.schedule}
                 for item in declared
-            ]
+            ],
+            "undeclared": [
+                {"id": row["source_id"], "collection": row["collection"], "documents": row["documents"]}
+                for row in gone
+            ],
         }
     )
     output.table(
         ("source", "kind", "location", "schedule"),
         [(item.id, item.kind, item.location, item.schedule or "") for item in declared],
     )
+    for row in gone:
+        output.line(
+            f"{row['source_id']} ({row['documents']} documents in {row['collection']}) is no longer declared: "
+            f"declare it again, or run `wellread retire {row['source_id']}`."
+        )
     if not declared:
         output.line("No source is declared. Write a YAML file into dags/sources, or ingest a folder by its path.")
 

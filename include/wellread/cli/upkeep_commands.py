@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellread.cli import keeping, migrating, purging, redriving, upkeeping
+from wellread.cli import keeping, migrating, purging, redriving, retiring, upkeeping
 from wellread.cli.output import Output
 from wellread.cli.shared_options import Collection, Json
 
@@ -56,6 +56,17 @@ def purge(
         return
     options = purging.PurgeOptions(source, reason, dry_run=dry_run, is_confirmed=yes)
     purging.purge(output, document, options, collection=collection)
+
+
+@upkeep.command()
+def retire(
+    source: Annotated[str, typer.Argument(help="A source whose declaration is gone.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Close its documents without being asked.")] = False,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Close the documents of a source that is no longer declared."""
+    retiring.retire(Output(as_json=as_json), source, confirmed=yes, collection=collection)
 
 
 @upkeep.command()

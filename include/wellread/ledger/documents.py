@@ -110,8 +110,9 @@ def register_source(tx: Transaction, declaration: SourceDeclaration, *, may_move
             found=f"it is held: {row.held_reason}",
             remedy=f"Mend the source, then run `wellread release {declaration.id}`.",
         )
-    if row.location != declaration.location:
-        tx.execute(sa.update(sources).where(same).values(location=declaration.location, kind=declaration.kind))
+    if row.location != declaration.location or row.retired_at is not None:
+        values = {"location": declaration.location, "kind": declaration.kind, "retired_at": None}
+        tx.execute(sa.update(sources).where(same).values(**values))
 
 
 def list_sources(tx: Transaction, collection: str | None = None) -> list[Mapping[str, Any]]:

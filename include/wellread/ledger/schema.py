@@ -72,6 +72,7 @@ sources = Table(
     Column("location", Text, nullable=False),
     Column("held_reason", Text),
     Column("created_at", Moment, nullable=False),
+    Column("retired_at", Moment, comment="Null unless its declaration is gone and its documents were closed."),
     PrimaryKeyConstraint("collection", "source_id"),
 )
 

@@ -70,13 +70,17 @@ def undo(parts: Parts, confirmed: Revert) -> Undone:
             )
         sheet, run_id = None, None
         if confirmed.restored or confirmed.removed:
-            plan, run = _open(parts, confirmed, held, highest=parts.store.highest_revision(projection))
+            plan = _plan(parts, confirmed)
+            run = open_revert(
+                parts, confirmed, plan, held, highest=parts.store.highest_revision(projection), is_held=True
+            )
             loading.load_batch(parts, plan.declaration, run, 0)
             seconds = time.monotonic() - started
             sheet = publish_revision(parts, plan, run, seconds=seconds, run_state="reverted").sheet
             run_id = run.run_id
         with parts.ledger.transaction() as tx:
             _hold(tx, confirmed)
+            document_rows.mark_retired(tx, collection, source_id, retired=False)
             for undone in confirmed.runs:
                 run_records.update_run(tx, undone, state="undone")
     return Undone(confirmed, sheet, run_id)
@@ -87,13 +91,18 @@ def _hold(tx: Transaction, revert: Revert) -> None:
     document_rows.hold_source(tx, revert.collection, revert.source_id, reason)
 
 
-def _open(parts: Parts, revert: Revert, held: HeldLease, *, highest: int) -> tuple[Plan, RunHandle]:
-    """Open the revision with its documents staged as extracted: their chunks are artifacts already."""
-    plan = _plan(parts, revert)
+def open_revert(
+    parts: Parts, revert: Revert, plan: Plan, held: HeldLease, *, highest: int, is_held: bool
+) -> RunHandle:
+    """Open the revision with its documents staged as extracted: their chunks are artifacts already.
+
+    ``is_held``: no run of the source may follow until it is released.
+    """
     run_id = plan.run_id
     plan_ref = put_json(parts.artifacts, "plans", plan)
     with parts.ledger.transaction() as tx:
-        _hold(tx, revert)  # first of all: no scheduled run may bring the undone documents back
+        if is_held:  # first of all: no scheduled run may bring the undone documents back
+            _hold(tx, revert)
         run_records.start_run(tx, run_id, revert.collection, revert.source_id)
         number = revisions.open_revision(
             tx,
@@ -108,7 +117,7 @@ def _open(parts: Parts, revert: Revert, held: HeldLease, *, highest: int) -> tup
         known = document_rows.live_rows(tx, revert.collection, list(revert.restored))
         rows = [_staged(item, revert.restored.get(item.doc_id), known.get(item.doc_id)) for item in plan.documents]
         run_records.stage_documents(tx, revert.collection, number, rows)
-    handle = RunHandle(
+    return RunHandle(
         run_id=run_id,
         collection=revert.collection,
         source_id=revert.source_id,
@@ -118,14 +127,18 @@ def _open(parts: Parts, revert: Revert, held: HeldLease, *, highest: int) -> tup
         revision=number,
         batch_count=1,
     )
-    return plan, handle
 
 
 def _plan(parts: Parts, revert: Revert) -> Plan:
+    return revert_plan(parts, revert, purpose="undo", note=f"Undoes {', '.join(revert.runs)}.")
+
+
+def revert_plan(parts: Parts, revert: Revert, *, purpose: str, note: str) -> Plan:
+    """The plan of one revision that puts documents back and takes others away."""
     planned = [_planned(doc_id, state) for doc_id, state in revert.restored.items()]
     planned += [_removal(parts, revert, doc_id) for doc_id in revert.removed]
     return Plan(
-        run_id=f"undo-{uuid.uuid4().hex}",
+        run_id=f"{purpose}-{uuid.uuid4().hex}",
         declaration=_declaration(parts, revert),
         stage_signature=stage_signature(parts),
         listed=len(planned),
@@ -133,7 +146,7 @@ def _plan(parts: Parts, revert: Revert) -> Plan:
         outcomes={},
         documents=tuple(planned),
         batch_count=1,
-        notes=(f"Undoes {', '.join(revert.runs)}.",),
+        notes=(note,),
     )
 
 

@@ -13,7 +13,12 @@ from wellread.indexing.plans import lease_name
 from wellread.ledger import explanations, leases
 from wellread.ledger.documents import key_bytes
 from wellread.runs import SourceDeclaration
-from wellread.sources.declarations import declaration_for_folder, declaration_paths, load_declaration
+from wellread.sources.declarations import (
+    declaration_for_folder,
+    declaration_paths,
+    load_declaration,
+    source_id_for_name,
+)
 from wellread.sources.protocol import Source
 from wellread.upkeep.explaining import Explained, Explainer, Listed
 from wellread.upkeep.purging import PurgeTarget, Receipt, purge
@@ -56,6 +61,23 @@ def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) ->
     forget = (lambda _tenant, _keys: None) if cache is None else cache.forget
     unreached = () if told is None else (told,)
     return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached)
+
+
+def is_declared(workspace: Workspace, row: Mapping[str, Any]) -> bool:
+    """Whether a source of the ledger has its YAML file, or was given by the path of a folder that exists.
+
+    A file that cannot be read may be its own: it counts as declared then.
+    """
+    folder = workspace.settings.sources_folder or Path("dags/sources")
+    for path in declaration_paths(folder) if folder.is_dir() else ():
+        try:
+            if load_declaration(path).id == row["source_id"]:
+                return True
+        except SettingsError:
+            return True
+    location = Path(row["location"])
+    is_by_path = row["kind"] == "folder" and row["source_id"] == source_id_for_name(location.name)
+    return is_by_path and location.is_dir()
 
 
 def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:

@@ -12,10 +12,13 @@ import pytest
 from wellread.errors import LeaseHeldError, WellreadError
 from wellread.indexing.plans import lease_name
 from wellread.ledger import leases, purge_schema, revisions, term_counts
+from wellread.ledger.question_schema import question_results, question_rows, responses
 from wellread.ledger.schema import denied
+from wellread.questions import Question
 from wellread.upkeep import purging
 from wellread.upkeep.migrating import finish, migrate
 from wellread.upkeep.reconciling import reconcile
+from wellread.workspace.questions import answer_questions
 
 pytestmark = pytest.mark.weaviate
 
@@ -201,3 +204,16 @@ def test_while_a_collection_is_migrated_both_copies_are_purged(marked: Any, raw:
     marked.assert_exact(without=frozenset({NAME}))
     for kind in ("chunks", "versions"):
         raw.collections.delete(f"{marked.collection}_{kind}_2")
+
+
+def test_answers_that_cite_it_go_with_plans_and_paid_responses(marked: Any, raw: Any) -> None:
+    with marked.open() as workspace:
+        asked = [Question("a", "Who keeps the seventeenth lantern behind the organ loft?")]
+        result = answer_questions(workspace, asked, owner="test", job_name="lanterns")
+    assert MARK in str(result.rows)
+    forgotten: list[str] = []
+    receipt = purge(marked, forget_cached=lambda _tenant, keys: forgotten.extend(keys))
+    assert len(forgotten) == receipt.removed["requests"] == 1
+    assert receipt.removed["question_plans"] == receipt.removed["published_results"] == 1
+    assert rows_of(marked, question_rows) == rows_of(marked, responses) == rows_of(marked, question_results) == []
+    assert_gone(marked, raw)

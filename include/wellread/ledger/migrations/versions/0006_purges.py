@@ -1,4 +1,4 @@
-"""Purges, and which artifacts hold text of which document."""
+"""Purges, which artifacts hold text of which document, and retired sources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOMENT = sa.Float(precision=53)
 
 
 def upgrade() -> None:
-    """Create both tables."""
+    """Create both tables, and widen the sources."""
     op.create_table(
         "purges",
         sa.Column("collection", KEY, nullable=False),
@@ -45,3 +45,12 @@ def upgrade() -> None:
         comment="Which artifacts hold text of a document: written before the artifact is.",
     )
     op.create_index("ix_document_artifacts_reference", "document_artifacts", ["reference"])
+    op.add_column(
+        "sources",
+        sa.Column(
+            "retired_at",
+            MOMENT,
+            nullable=True,
+            comment="Null unless its declaration is gone and its documents were closed.",
+        ),
+    )
