@@ -17,13 +17,14 @@ from typing import Any
 
 from benchmarks.ingestion.arena import Arena
 from benchmarks.ingestion.competing import DIMENSIONS, contestants
+from benchmarks.ingestion.interruptions import INTERRUPTED
 from benchmarks.ingestion.workloads import PLAIN, Sizes, Workload
 from benchmarks.reporting import RESULTS_FOLDER, load_average, machine, versions
 from benchmarks.serving import forget_settings, home_folder
 
 from wellread.testing.provider_server import provider_process
 
-WORKLOADS: dict[str, Workload] = {**PLAIN}
+WORKLOADS: dict[str, Workload] = {**PLAIN, **INTERRUPTED}
 _PATH = RESULTS_FOLDER / "ingestion.json"
 
 
@@ -32,7 +33,11 @@ def store(name: str, note: str, workload: str, cell: Mapping[str, Any]) -> None:
     with Path(__file__).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         report: dict[str, Any] = json.loads(_PATH.read_text(encoding="utf-8")) if _PATH.is_file() else {}
-        report |= {"benchmark": "ingestion", "machine": machine(), "versions": versions(["weaviate-client", "openai"])}
+        report |= {
+            "benchmark": "ingestion",
+            "machine": machine(),
+            "versions": versions(["weaviate-client", "openai"]),
+        }
         report.setdefault("contestants", {})[name] = note
         cells = report.setdefault("workloads", {}).setdefault(workload, {})
         cells[name] = dict(cell)
@@ -59,7 +64,10 @@ def main() -> int:
     sizes = Sizes(options.documents, options.fault_documents)
     failed = 0
     for name in options.contestants:
-        with home_folder(options.home) as home, provider_process(dimensions=DIMENSIONS, kept_requests=0) as embedder:
+        with (
+            home_folder(options.home) as home,
+            provider_process(dimensions=DIMENSIONS, kept_requests=0) as embedder,
+        ):
             arena = Arena(home / name, known[name], embedder)
             try:
                 for workload in options.workloads:

@@ -19,7 +19,8 @@ from benchmarks.ingestion.corpus import documents, owner_of, write_corpus
 from benchmarks.ingestion.oracle import Chunks, Errors, Reading
 from benchmarks.ingestion.processes import Ended, Running
 
-from wellread.server.control import ensure_server, server_status, stop_server
+from wellread.server.binaries import cached_binary, given_binary
+from wellread.server.control import ensure_server, install_server, server_status, stop_server
 from wellread.server.settings import ServerSettings
 from wellread.testing.provider_server import ProviderServer
 
@@ -36,7 +37,10 @@ class Arena:
         self._http_port, self._grpc_port = _free_port(), _free_port()
         # The hook needs more results than the default beyond 10,000 chunks: all get the same server.
         self._server = ServerSettings(
-            http_port=self._http_port, grpc_port=self._grpc_port, query_maximum_results=200_000
+            http_port=self._http_port,
+            grpc_port=self._grpc_port,
+            query_maximum_results=200_000,
+            binary=str(_server_program(folder)),
         )
         self._runs = 0
         self._clients: list[Any] = []
@@ -137,6 +141,12 @@ class Arena:
         """Texts embedded since the state was set up."""
         return self.embedder.meter().texts_count
 
+    def stored(self) -> int:
+        """Chunks in the store, whoever can see them."""
+        with self.client() as client:
+            name = self.contestant.chunk_collection(client)
+            return 0 if name is None else client.collections.get(name).aggregate.over_all().total_count or 0
+
     # -- reading ----------------------------------------------------------------------------------------------
     def read(self) -> Reading:
         """Everything in the index."""
@@ -155,6 +165,17 @@ class Arena:
             found = oracle.compare(reading.rows, expected, owners)
             outside, audited = oracle.outside_vector_index(client, reading.rows, sample=sample)
         return replace(found, outside=outside, audited=audited), reading
+
+
+def _server_program(folder: Path) -> Path:
+    """Weaviate with its own default AUTOSCHEMA_ENABLED=true, which the peers count on; Wellread's servers have false."""
+    settings = ServerSettings()
+    install_server(settings)
+    program, path = given_binary(settings) or cached_binary(settings), folder / "weaviate-server"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\nAUTOSCHEMA_ENABLED=true exec "{program}" "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def _free_port() -> int:

@@ -72,6 +72,14 @@ class Contestant(ABC):
     def read(self, client: Any) -> Reading:
         """All its objects."""
 
+    @abstractmethod
+    def texts_of(self, client: Any, document: str) -> set[str]:
+        """What a reader sees of one document at this moment."""
+
+    def chunk_collection(self, client: Any) -> str | None:
+        """The physical collection that holds the chunks, once there is one."""
+        return self.collection if client.collections.exists(self.collection) else None
+
     def restore_command(self, places: Places) -> list[str]:
         """What is run where the store's content was lost: the same again, unless the tool knows better."""
         return self.command(places)
@@ -84,7 +92,9 @@ class Contestant(ABC):
 class Peer(Contestant):
     """A script that runs in an environment of its own."""
 
-    def __init__(self, name: str, *, peer: str, script: str, note: str, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, *, peer: str, script: str, note: str, extra: Mapping[str, str] | None = None
+    ) -> None:
         self.name, self.note = name, note
         self._peer, self._script, self._extra = peer, script, dict(extra or {})
 
@@ -132,7 +142,11 @@ class Peer(Contestant):
             document, text = json.loads(line)
             found.setdefault(document, []).append(text)
         # LangChain and the hook give equal texts of one document one id: such a repetition is stored once, rightly.
-        return found if self._peer == "llamaindex" else {key: list(dict.fromkeys(texts)) for key, texts in found.items()}
+        return (
+            found
+            if self._peer == "llamaindex"
+            else {key: list(dict.fromkeys(texts)) for key, texts in found.items()}
+        )
 
     def read(self, client: Any) -> Reading:
         """Every object of the one collection, by cursor."""
@@ -145,6 +159,15 @@ class Peer(Contestant):
             name, owner = str(values.get("source")), str(values.get("owner") or "")
             rows.append(Row(key, self.collection, name, str(values.get("text")), owner))
         return Reading(tuple(rows), stamps)
+
+    def texts_of(self, client: Any, document: str) -> set[str]:
+        """By equality of the name, as the peers' own filters do it; word tokenisation is looked through here."""
+        from weaviate.classes.query import Filter
+
+        reply = client.collections.get(self.collection).query.fetch_objects(
+            filters=Filter.by_property("source").equal(document), limit=500
+        )
+        return {str(item.properties["text"]) for item in reply.objects if item.properties["source"] == document}
 
 
 def every_object(client: Any, collection: str) -> Iterable[Any]:

@@ -1,6 +1,6 @@
 """The documents that every contestant keeps in its index, and what is done to them.
 
-Seeded, so the same numbers give the same bytes. Half is Markdown, a quarter clean text, a quarter hard-wrapped text.
+Seeded, so the same numbers give the same bytes. Half is Markdown, a quarter clean text, a quarter hard-wrapped.
 The first twenty are ten pairs ``guide-N.md`` and ``guide-N-appendix.md``: one name holds all words of the other.
 """
 
@@ -23,7 +23,7 @@ _AGE_SECONDS = 7_200.0
 
 
 def write_corpus(folder: Path, count: int, *, seed: int = 11) -> None:
-    """Write ``count`` documents of about 1,600 words, two hours old."""
+    """Write ``count`` documents of about 800 words, two hours old."""
     words = Words(seed)
     for number in range(count):
         path = folder / _name_of(number)
@@ -66,7 +66,7 @@ def poisoned(name: str, text: str) -> str:
 
 def rewritten(name: str, text: str) -> str:
     """Another text altogether."""
-    return "\n\n".join(Words(len(name) + len(text)).text(100) for _ in range(16)) + "\n"
+    return "\n\n".join(Words(len(name) + len(text)).text(100) for _ in range(8)) + "\n"
 
 
 def set_owner(folder: Path, names: Sequence[str], owner: str) -> None:
@@ -98,7 +98,7 @@ def _name_of(number: int) -> str:
 
 
 def _text_of(number: int, words: Words) -> str:
-    paragraphs = [words.text(_PARAGRAPH_WORDS[index % 3]) for index in range(18)]
+    paragraphs = [words.text(_PARAGRAPH_WORDS[index % 3]) for index in range(9)]
     if number < 2 * PAIRS_COUNT or number % 4 < 2:
         parts = [f"# {words.text(5)}"]
         for index, paragraph in enumerate(paragraphs):

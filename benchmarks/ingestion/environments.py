@@ -41,5 +41,7 @@ def _uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
-        raise SystemExit("The peers' environments are made with uv: install it (pip install uv), then run this again.")
+        raise SystemExit(
+            "The peers' environments are made with uv: install it (pip install uv), then run this again."
+        )
     return found

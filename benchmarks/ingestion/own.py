@@ -13,6 +13,7 @@ from benchmarks.ingestion.oracle import Chunks, Reading, Row
 from wellread.chunking.chunker import chunk
 from wellread.cleaning.cleaner import clean
 from wellread.documents import Chunk
+from wellread.identities import document_id
 from wellread.models.embedding.factory import build_embedder
 from wellread.parsing.pool import ParserPool
 from wellread.stores.weaviate_heads import read_newest_head
@@ -80,7 +81,7 @@ class Own(Contestant):
                 )
         embedder.close()
         if previous is None:
-            self._cuts = found
+            self._cuts |= found
         return {name: [item.text for item in chunks] for name, chunks in found.items()}
 
     def read(self, client: Any) -> Reading:
@@ -105,6 +106,26 @@ class Own(Contestant):
                 rows.append(Row(str(item.uuid), head.projection.chunks, name, values["text"], owner))
         return Reading(tuple(rows), stamps)
 
+    def texts_of(self, client: Any, document: str) -> set[str]:
+        """The newest head, then what it shows of the document: two requests, as every search of the library."""
+        from weaviate.classes.query import Filter
+
+        head = read_newest_head(client, self.collection)
+        if head is None:
+            return set()
+        doc_id = str(document_id("default", SOURCE_ID, document))
+        reply = client.collections.get(head.projection.chunks).query.fetch_objects(
+            filters=Filter.by_property("doc_id").equal(doc_id), limit=500
+        )
+        rows = [item.properties for item in reply.objects]
+        shown = [row for row in rows if head.snapshot.shows(int(row["rev_from"]), int(row["rev_to"]))]
+        return {str(row["text"]) for row in shown}
+
+    def chunk_collection(self, client: Any) -> str | None:
+        """The newest physical copy, also before there is a head."""
+        names = [name for name in client.collections.list_all() if name.startswith(f"{self.collection}_chunks_")]
+        return max(names, default=None)
+
     def sheet_of(self, output: str) -> dict[str, Any]:
         """What the balance sheet counts."""
         try:
@@ -117,7 +138,9 @@ class Own(Contestant):
     def _stamps(self, client: Any) -> dict[str, str]:
         names = [name for name in client.collections.list_all() if name.startswith(self.collection)]
         return {
-            str(item.uuid): str(item.metadata.last_update_time) for name in names for item in every_object(client, name)
+            str(item.uuid): str(item.metadata.last_update_time)
+            for name in names
+            for item in every_object(client, name)
         }
 
     def _settings(self, places: Places) -> Settings:
@@ -130,5 +153,3 @@ class Own(Contestant):
             for name in given:
                 del os.environ[name]
             os.environ |= before
-
-

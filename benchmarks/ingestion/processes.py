@@ -40,7 +40,12 @@ class Running:
         self._started = time.perf_counter()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                list(command), env=dict(environment), cwd=folder, stdout=output, stderr=errors, start_new_session=True
+                list(command),
+                env=dict(environment),
+                cwd=folder,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
             )
         self._peak_bytes = 0
         self._watcher = threading.Thread(target=self._watch, daemon=True)

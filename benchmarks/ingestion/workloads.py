@@ -44,7 +44,7 @@ def first_load(arena: Arena, sizes: Sizes) -> Result:
 
 def nothing_changed(arena: Arena, sizes: Sizes) -> Result:
     """W1."""
-    return _updated(arena, sizes, lambda names: None)
+    return _updated(arena, sizes, lambda _: None)
 
 
 def edited_in_the_middle(arena: Arena, sizes: Sizes) -> Result:
@@ -179,7 +179,9 @@ def base_of(arena: Arena, count: int) -> str:
         arena.prepare(count)
         ended = arena.run()
         if ended.exit_code:
-            raise RuntimeError(f"{arena.contestant.name}: the first load ended with {ended.exit_code}: {ended.tail}")
+            raise RuntimeError(
+                f"{arena.contestant.name}: the first load ended with {ended.exit_code}: {ended.tail}"
+            )
         arena.keep(name)
     return name
 

@@ -1,7 +1,7 @@
 """Airflow's Weaviate provider: ``WeaviateHook.create_or_replace_document_objects`` with ``existing='replace'``.
 
-The hook takes vectors, so a plain loop of 100 texts a request makes them first. Shims: the document column is tokenised
-as ``field`` (the hook's default schema would mix up names that share words).
+The hook takes vectors, so a plain loop of 100 texts a request makes them first. Shim: the document column is
+tokenised as ``field`` (the hook's default schema would mix up names that share words).
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ def ingest() -> None:
     if not collections.exists(COLLECTION):
         named = [Property(name="source", data_type=DataType.TEXT, tokenization=Tokenization.FIELD)]
         others = [Property(name=name, data_type=DataType.TEXT) for name in ("text", "owner")]
-        collections.create(
-            COLLECTION, properties=named + others, vector_config=Configure.Vectors.self_provided()
-        )
+        collections.create(COLLECTION, properties=named + others, vector_config=Configure.Vectors.self_provided())
     failed = hook.create_or_replace_document_objects(
         data=rows, collection_name=COLLECTION, document_column="source", existing="replace"
     )

@@ -42,7 +42,10 @@ def connected() -> Any:
     import weaviate
 
     return weaviate.connect_to_local(
-        port=HTTP_PORT, grpc_port=GRPC_PORT, auth_credentials=weaviate.auth.Auth.api_key(API_KEY), skip_init_checks=True
+        port=HTTP_PORT,
+        grpc_port=GRPC_PORT,
+        auth_credentials=weaviate.auth.Auth.api_key(API_KEY),
+        skip_init_checks=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""LlamaIndex' ``IngestionPipeline`` with a docstore, strategy ``upserts_and_delete``; its state is persisted at the end.
+"""LlamaIndex' ``IngestionPipeline`` with a docstore, strategy ``upserts_and_delete``; persisted at the end.
 
 Shim: none. Cache and docstore are the simple ones of the documentation, files in the state folder.
 """
@@ -26,7 +26,10 @@ CHUNK_TOKENS = 200
 
 def loaded() -> list[Document]:
     """All documents under their names, with name and owner as metadata."""
-    return [Document(text=text, id_=name, metadata={"source": name, "owner": owner}) for name, text, owner in documents()]
+    return [
+        Document(text=text, id_=name, metadata={"source": name, "owner": owner})
+        for name, text, owner in documents()
+    ]
 
 
 def splitter() -> SentenceSplitter:
