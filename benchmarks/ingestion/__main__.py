@@ -2,7 +2,8 @@
 
 Every cell is one workload by one contestant: real processes, a real Weaviate, a metering embedding server, and an
 oracle that reads everything back (``oracle``). Results go to ``results/ingestion.json``, cell by cell, so that a
-part can be measured again: ``python -m benchmarks.ingestion --contestants wellread langchain_full --workloads W0 W1``.
+part can be measured again:
+``python -m benchmarks.ingestion --contestants wellread langchain_full --workloads W0 W1``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from benchmarks.ingestion.arena import Arena
 from benchmarks.ingestion.competing import DIMENSIONS, contestants
 from benchmarks.ingestion.interruptions import INTERRUPTED
+from benchmarks.ingestion.table import table
 from benchmarks.ingestion.workloads import PLAIN, Sizes, Workload
 from benchmarks.reporting import RESULTS_FOLDER, load_average, machine, versions
 from benchmarks.serving import forget_settings, home_folder
@@ -59,7 +61,11 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=200, help="of the plain workloads")
     parser.add_argument("--fault-documents", type=int, default=150, help="of the workloads with faults")
     parser.add_argument("--home", help="where stores and states are; kept. Else a temporary folder")
+    parser.add_argument("--table", action="store_true", help="print the stored results, measure nothing")
     options = parser.parse_args()
+    if options.table:
+        print(table(json.loads(_PATH.read_text(encoding="utf-8"))))
+        return 0
     forget_settings()
     sizes = Sizes(options.documents, options.fault_documents)
     failed = 0

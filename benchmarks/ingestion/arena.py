@@ -1,4 +1,4 @@
-"""The servers and folders of one contestant, and the state after its first load, to which every workload returns."""
+"""Servers and folders of one contestant, and the state after its first load, to which every workload returns."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class Arena:
 
 
 def _server_program(folder: Path) -> Path:
-    """Weaviate with its own default AUTOSCHEMA_ENABLED=true, which the peers count on; Wellread's servers have false."""
+    """Weaviate with its own AUTOSCHEMA_ENABLED=true, which the peers count on (``local_weaviate`` sets false)."""
     settings = ServerSettings()
     install_server(settings)
     program, path = given_binary(settings) or cached_binary(settings), folder / "weaviate-server"

@@ -84,7 +84,7 @@ class Contestant(ABC):
         """What is run where the store's content was lost: the same again, unless the tool knows better."""
         return self.command(places)
 
-    def sheet_of(self, output: str) -> dict[str, Any]:
+    def sheet_of(self, output: str) -> dict[str, Any]:  # noqa: ARG002  peers say nothing
         """What a run said of itself, as far as the results show it."""
         return {}
 
@@ -98,7 +98,7 @@ class Peer(Contestant):
         self.name, self.note = name, note
         self._peer, self._script, self._extra = peer, script, dict(extra or {})
 
-    def command(self, places: Places) -> list[str]:
+    def command(self, places: Places) -> list[str]:  # noqa: ARG002  the script reads the environment
         """The script."""
         return [str(python_of(self._peer)), str(_SCRIPTS / self._script)]
 
@@ -129,7 +129,7 @@ class Peer(Contestant):
             **self._extra,
         }
 
-    def expected(self, places: Places, previous: Chunks | None) -> Chunks:
+    def expected(self, places: Places, previous: Chunks | None) -> Chunks:  # noqa: ARG002  cut afresh
         """The script again, in the mode that only splits."""
         import subprocess
 
@@ -211,13 +211,13 @@ def contestants() -> dict[str, Contestant]:
             "llamaindex",
             peer="llamaindex",
             script="llamaindex_pipeline.py",
-            note="IngestionPipeline, upserts_and_delete, SimpleDocumentStore and cache persisted, SentenceSplitter 200/0",
+            note="IngestionPipeline, upserts_and_delete, SimpleDocumentStore, cache; SentenceSplitter 200/0",
         ),
         Peer(
             "airflow_hook",
             peer="airflow_hook",
             script="airflow_hook.py",
-            note=f"WeaviateHook, existing=replace, {recursive}, 100 texts a request; document column tokenised as field",
+            note=f"WeaviateHook, existing=replace, {recursive}; document column tokenised as field",
         ),
     ]
     return {one.name: one for one in all_of_them}

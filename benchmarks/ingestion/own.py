@@ -42,7 +42,7 @@ class Own(Contestant):
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return [self._python, "-m", "wellread", "ingest", SOURCE_ID, "--json"]
 
-    def restore_command(self, places: Places) -> list[str]:
+    def restore_command(self, places: Places) -> list[str]:  # noqa: ARG002
         """The command that makes an index again."""
         return [self._python, "-m", "wellread", "rebuild", self.collection, "--json"]
 
