@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ingestion.environments import python_of
+from benchmarks.ingestion.installing import python_of
 from benchmarks.ingestion.oracle import Chunks, Reading, Row
 
 DIMENSIONS = 384
