@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from mortality import Mortal, mortal_parts
 
 from wellread.ledger import schema
 from wellread.upkeep.migrating import migrate, roll_back
@@ -30,24 +31,18 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-_rebuilding, _migrating = _load("test_rebuilding"), _load("test_migrating")
+_migrating = _load("test_migrating")
 moving = _migrating.moving
 
 
 def die_at(world: Any, point: int) -> bool:
     """One try of a migration that dies at a journal point; returns whether it came to its end before."""
-    mortal = _rebuilding.Mortal(point)
     with world.open() as workspace:
-        ledger = _rebuilding.MortalLedger(workspace.ledger.engine)
-        ledger.mortal = mortal
-        store = _rebuilding.MortalStore(workspace.store, mortal)
-        parts = _rebuilding.dataclasses.replace(workspace.parts, store=store, ledger=ledger)
         try:
-            migrate(parts, world.collection, wait_seconds=5)
+            migrate(mortal_parts(workspace, Mortal(point)), world.collection, wait_seconds=5)
         except SystemExit:
             return False
         finally:
-            mortal.left = -1
             with workspace.ledger.transaction() as tx:  # the leases of a dead process fall, and this one lives on
                 tx.execute(schema.leases.update().values(expires_at=0.0))
         return True
