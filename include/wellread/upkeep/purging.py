@@ -25,6 +25,7 @@ _NEVER_REACHED = (
     "answer files and tables that jobs have written, and results that Airflow tasks handed on",
     "logs and caches of model providers",
     "earlier object versions in S3",
+    "parsed texts that a version before this ledger's sixth migration kept as artifacts",
     "segments on Weaviate's disk, until it compacts them",
 )
 
