@@ -1,9 +1,9 @@
-"""Ten times the documents: memory and the time of a run with nothing to do. ``python -m benchmarks.ingestion_scale``.
+"""Ten times the documents: memory, and the time of an idle run: ``python -m benchmarks.ingestion_scale``.
 
-Small made plain-text files of one chunk each, the testing embedder over HTTP, a real server. 10,000 files are loaded
-into an empty home and looked at again; then 90,000 more, and looked at again. Every run is a process of its own; the
-peak is that of its whole process tree (parsing children too; Weaviate and the embedder are no part of it), by the
-proportional set size, so that pages which children share with their parent count once.
+Small made plain-text files of one chunk each, the testing embedder over HTTP, a real server. 10,000 files are
+loaded into an empty home and looked at again; then 90,000 more, and looked at again. Every run is a process of its
+own; the peak is that of its whole process tree (parsing children too; Weaviate and the embedder are no part of it),
+by the proportional set size, so that pages which children share with their parent count once.
 """
 
 from __future__ import annotations
