@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from wellread.ledger import schema
 from wellread.ledger.database import Ledger
 
 
@@ -55,6 +56,14 @@ class MortalLedger(Ledger):
         with super().transaction() as tx:
             yield tx
         self.mortal.tick()
+
+
+def let_fall(workspace: Any, lease_name: str | None = None) -> None:
+    """What a dead process holds runs out; only here the process lives on. All claims, and one lease or all."""
+    held = schema.leases.update().values(expires_at=0.0)
+    with workspace.ledger.transaction() as tx:
+        tx.execute(held if lease_name is None else held.where(schema.leases.c.name == lease_name))
+        tx.execute(schema.claims.update().values(expires_at=0.0))
 
 
 def mortal_parts(workspace: Any, mortal: Mortal) -> Any:

@@ -17,11 +17,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from mortality import Mortal, mortal_parts
+from mortality import Mortal, let_fall, mortal_parts
 
 from wellread.errors import WellreadError
 from wellread.indexing.plans import lease_name
-from wellread.ledger import schema
 from wellread.upkeep.vacuum import vacuum
 
 pytestmark = pytest.mark.weaviate
@@ -199,18 +198,14 @@ class Deaths(RuleBasedStateMachine):
             work(dataclasses.replace(workspace.runner, parts=mortal_parts(workspace, mortal)))
         except SystemExit:
             self.deaths += 1
-            if falls and source is not None:
-                self._let_lease_fall(workspace, source)
+            falling = source is not None and falls
+            name = lease_name(self.world.collection, self._declared(source).id) if falling else ""
+            let_fall(workspace, name)
             return True
         except WellreadError as error:
             assert source in self.tasks, error  # refused: a run of this source is on its way
             assert error.retryable, error
         return False
-
-    def _let_lease_fall(self, workspace: Any, source: str) -> None:
-        name = lease_name(self.world.collection, self._declared(source).id)
-        with workspace.ledger.transaction() as tx:
-            tx.execute(schema.leases.update().where(schema.leases.c.name == name).values(expires_at=0.0))
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from mortality import Mortal, mortal_parts
+from mortality import Mortal, let_fall, mortal_parts
 
-from wellread.ledger import schema
 from wellread.upkeep.migrating import migrate, roll_back
 
 pytestmark = pytest.mark.weaviate
@@ -43,8 +42,7 @@ def die_at(world: Any, point: int) -> bool:
         except SystemExit:
             return False
         finally:
-            with workspace.ledger.transaction() as tx:  # the leases of a dead process fall, and this one lives on
-                tx.execute(schema.leases.update().values(expires_at=0.0))
+            let_fall(workspace)
         return True
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mortality import Mortal, mortal_parts
+from mortality import Mortal, let_fall, mortal_parts
 
 from wellread.errors import LeaseHeldError, WellreadError
 from wellread.indexing.plans import lease_name
 from wellread.ledger import leases, purge_schema, purges, revisions, term_counts
 from wellread.ledger.question_schema import question_results, question_rows, responses
 from wellread.ledger.schema import denied
-from wellread.ledger.schema import leases as leases_table
 from wellread.questions import Question
 from wellread.upkeep import purging
 from wellread.upkeep.migrating import finish, migrate
@@ -166,8 +165,7 @@ def ends_before(world: Any, point: int) -> bool:
         try:
             purging.purge(parts, target, reason="asked for", forget_cached=lambda _tenant, _keys: None)
         except SystemExit:
-            with workspace.ledger.transaction() as tx:  # the leases of a dead process fall, and this one lives on
-                tx.execute(leases_table.update().values(expires_at=0.0))
+            let_fall(workspace)
             return False
     return True
 

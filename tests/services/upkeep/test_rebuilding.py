@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from mortality import Mortal, mortal_parts
+from mortality import Mortal, let_fall, mortal_parts
 
 from wellread.errors import EpochMismatchError, LeaseHeldError, SettingsError
 from wellread.indexing.plans import lease_name
-from wellread.ledger import leases, revisions, schema
+from wellread.ledger import leases, revisions
 from wellread.server.temporary import local_weaviate
 from wellread.upkeep.rebuilding import Rebuilt, rebuild
 from wellread.upkeep.reconciling import reconcile
@@ -123,8 +123,7 @@ def die_at(world: Any, point: int) -> bool:
         except SystemExit:
             return False
         finally:
-            with workspace.ledger.transaction() as tx:  # the leases of a dead process fall, and this one lives on
-                tx.execute(schema.leases.update().values(expires_at=0.0))
+            let_fall(workspace)
         return True
 
 
