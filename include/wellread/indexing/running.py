@@ -99,7 +99,7 @@ class Runner:
 
     def estimate(self, plan: Plan) -> Estimate:
         """What the plan will cost."""
-        return estimate_plan(self.parts, plan)
+        return estimate_plan(self._bound(plan.declaration.collection), plan)
 
     def _resumed(self, declaration: SourceDeclaration, run_id: str, lease: Lease) -> RunHandle | None:
         """A retried plan task of an open revision hands out the same frozen plan under the same number."""
@@ -191,7 +191,8 @@ class Runner:
             self._keep_report(run, folder)
             self.abandon(run, reason=str(error))
             raise
-        set_unaffordable_aside(self.parts, run, tenant=self.read_plan(run.plan_ref).declaration.tenant)
+        tenant = self.read_plan(run.plan_ref).declaration.tenant
+        set_unaffordable_aside(self._bound(run.collection), run, tenant=tenant)
         return self._keep_report(run, folder)
 
     def _keep_report(self, run: RunHandle, folder: Path | None) -> str | None:

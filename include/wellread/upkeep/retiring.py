@@ -6,7 +6,7 @@ import time
 
 from wellread.errors import LeaseHeldError, SettingsError
 from wellread.indexing import loading
-from wellread.indexing.heads import flush_heads, known_projection
+from wellread.indexing.heads import flush_heads, known_projection, parts_of_live
 from wellread.indexing.parts import Parts
 from wellread.indexing.publishing import publish_revision
 from wellread.indexing.recovering import abandon_open, clean_abandoned
@@ -41,6 +41,7 @@ def retire(parts: Parts, confirmed: Revert) -> BalanceSheet | None:
     started = time.monotonic()
     collection, source_id = confirmed.collection, confirmed.source_id
     with source_lease(parts, collection, source_id, purpose="retire") as held:
+        parts = parts_of_live(parts, collection)
         projection = known_projection(parts, collection)
         flush_heads(parts, collection)
         abandon_open(parts, collection, source_id)

@@ -10,7 +10,6 @@ from wellread.evaluation.evaluator import evaluate
 from wellread.evaluation.gate import gate
 from wellread.evaluation.gold import GoldQuestion, read_gold
 from wellread.evaluation.results import EvaluationResults, gold_sha256
-from wellread.models.prices import find_embedding_price
 from wellread.retrieval.retriever import Retriever
 from wellread.snapshots import Head, Projection
 from wellread.stores.weaviate_store import WeaviateStore
@@ -36,9 +35,8 @@ class Priced:
 def price_migration(workspace: Workspace, collection: str) -> Priced:
     """Count and price what a migration would embed; nothing is written or asked of a model."""
     found = estimate_migration(workspace.parts, collection)
-    model = workspace.embedder.identity
-    price = None if model.provider == "local" else find_embedding_price(model.provider, model.model)
-    if price is None:
+    price = workspace.parts.price
+    if price is None or workspace.embedder.identity.provider == "local":
         return Priced(found, None)
     millions = found.tokens / 1_000_000
     costs = sorted(float(rates[0].input_usd_per_million) * millions for rates in (price.batch, price.direct))
