@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from wellread.documents import EVERYBODY, NOBODY, Acl, SourceObject
 from wellread.errors import LeaseHeldError
@@ -14,7 +13,7 @@ from wellread.indexing.heads import flush_heads
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import AccessChange, Draft, RunHandle
 from wellread.indexing.signatures import facts_sha
-from wellread.indexing.writing import Fence, fence_of, patch_exactly
+from wellread.indexing.writing import Fence, fence_of, set_acl_exactly
 from wellread.ledger import access as ledger_access
 from wellread.ledger import leases, projections, revisions
 from wellread.ledger import objects as ledger_objects
@@ -22,7 +21,7 @@ from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
 from wellread.runs import SourceDeclaration
 from wellread.snapshots import Projection
-from wellread.stores.protocol import ObjectKind, WriteResult
+from wellread.stores.protocol import ObjectKind
 
 DENIED_DOCUMENTS = 1_000
 """The head lists so many documents; where more lose readers, the whole source is withdrawn until it is patched."""
@@ -122,13 +121,9 @@ def _patch(
         ledger_access.forget_access(tx, projection.collection, doc_id)
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
-        patch_exactly(
-            parts,
-            f"change the access of {natural_key}",
-            partial(_set_acl, parts, projection, kind, acl),
-            [row.object_id for row in rows if row.kind == kind],
-            fence=fence,
-        )
+        ids = [row.object_id for row in rows if row.kind == kind]
+        what = f"change the access of {natural_key}"
+        set_acl_exactly(parts, projection, kind, ids, acl, what=what, fence=fence)
     return len(rows)
 
 
@@ -144,9 +139,3 @@ def _lease_fence(parts: Parts, lease: Lease) -> Fence:
         )
 
     return check
-
-
-def _set_acl(
-    parts: Parts, projection: Projection, kind: ObjectKind, acl: Acl, object_ids: Sequence[uuid.UUID]
-) -> WriteResult:
-    return parts.store.set_acl(projection, kind, object_ids, acl)

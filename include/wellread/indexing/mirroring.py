@@ -9,10 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from wellread.artifacts.codec import get_json
-from wellread.documents import Acl, ChunkObject, VersionObject
+from wellread.documents import ChunkObject, VersionObject
 from wellread.errors import AuditError
 from wellread.identities import embedding_key, object_id, sha256_json
 from wellread.indexing.content import ChunkSet
@@ -22,11 +21,11 @@ from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.restoring import audit_and_heal, restore_objects
 from wellread.indexing.revision_states import RevisionStates
-from wellread.indexing.writing import Fence, close_exactly, insert_exactly, patch_exactly
+from wellread.indexing.writing import Fence, close_exactly, insert_exactly, set_acl_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import OPEN, Projection
-from wellread.stores.protocol import ObjectKind, WriteResult
+from wellread.stores.protocol import ObjectKind
 
 _ROWS = 1_000
 _KINDS: tuple[ObjectKind, ...] = ("chunks", "versions")
@@ -158,7 +157,7 @@ def _patch(
             continue
         what = f"change the access of an object of {other.collection}"
         kind, acl = _kind(row), tuple(facts["acl"])
-        patch_exactly(parts, what, partial(_set_acl, parts, other, kind, acl), [row.object_id], fence=fence)
+        set_acl_exactly(parts, other, kind, [row.object_id], acl, what=what, fence=fence)
         with parts.ledger.transaction() as tx:
             ledger_objects.set_facts(tx, other, {row.object_id: facts})
     if lost:
@@ -179,12 +178,6 @@ def _grouped(
 
 def _kind(row: ObjectRow) -> ObjectKind:
     return "chunks" if row.kind == "chunks" else "versions"
-
-
-def _set_acl(
-    parts: Parts, projection: Projection, kind: ObjectKind, acl: Acl, object_ids: Sequence[uuid.UUID]
-) -> WriteResult:
-    return parts.store.set_acl(projection, kind, object_ids, acl)
 
 
 def _embed(

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from wellread.documents import ChunkObject, VersionObject
+from wellread.documents import Acl, ChunkObject, VersionObject
 from wellread.errors import AuditError, TransientError, WriteUnknownError
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
@@ -204,6 +204,20 @@ def close_exactly(
             remedy="Run the source again; if it stays, look into the Weaviate server's log.",
         )
     return {item for item in object_ids if item not in stored}
+
+
+def set_acl_exactly(
+    parts: Parts,
+    projection: Projection,
+    kind: ObjectKind,
+    object_ids: Sequence[uuid.UUID],
+    acl: Acl,
+    *,
+    what: str,
+    fence: Fence = unfenced,
+) -> None:
+    """Set who may read objects; those that are gone need nothing. ``what``: for the error."""
+    patch_exactly(parts, what, lambda ids: parts.store.set_acl(projection, kind, ids, acl), object_ids, fence=fence)
 
 
 def missing_from_store(

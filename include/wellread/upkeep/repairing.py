@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from functools import partial
 
 from wellread.documents import Acl
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.restoring import audit_and_heal, lost_objects, write_copies
 from wellread.indexing.revision_states import revision_states
-from wellread.indexing.writing import Fence, close_exactly, patch_exactly
+from wellread.indexing.writing import Fence, close_exactly, set_acl_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import Projection
-from wellread.stores.protocol import ObjectKind, WriteResult
+from wellread.stores.protocol import ObjectKind
 from wellread.upkeep.differences import Difference, Fault
 
 _WRITTEN_ANEW: frozenset[Fault] = frozenset({"missing", "payload", "unindexed", "vector"})
@@ -64,19 +63,8 @@ def _patch_access(
         assert row.facts is not None
         by_acl.setdefault(tuple(row.facts["acl"]), []).append(row.object_id)
     for acl, ids in by_acl.items():
-        patch_exactly(
-            parts,
-            f"restore the access of {len(ids)} {kind} of {projection.collection}",
-            partial(_set_acl, parts, projection, kind, acl),
-            ids,
-            fence=fence,
-        )
-
-
-def _set_acl(
-    parts: Parts, projection: Projection, kind: ObjectKind, acl: Acl, object_ids: Sequence[uuid.UUID]
-) -> WriteResult:
-    return parts.store.set_acl(projection, kind, object_ids, acl)
+        what = f"restore the access of {len(ids)} {kind} of {projection.collection}"
+        set_acl_exactly(parts, projection, kind, ids, acl, what=what, fence=fence)
 
 
 def drop_second_copies(
