@@ -17,7 +17,7 @@ from wellread.upkeep.holding import approve_by_name
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
 from wellread.workspace.examining import Finding, examine
-from wellread.workspace.upkeeping import is_declared
+from wellread.workspace.upkeeping import declared_ids, is_declared
 
 
 def status(output: Output, *, collection: str | None) -> None:
@@ -48,6 +48,7 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
         held = ledger_documents.list_holds(reading, name)
         runs = run_records.latest_runs(reading, name, limit=10)
         snapshot = revisions.current_snapshot(reading, name)
+    declared = declared_ids(workspace)
     return {
         "collection": name,
         "exists": row is not None,
@@ -62,7 +63,7 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
                 "quarantined": sum(1 for one in troubled if one["source_id"] == item["source_id"]),
                 "held": sum(1 for source_id, _ in held if source_id == item["source_id"]),
                 "held_reason": item["held_reason"],
-                "state": _source_state(workspace, item),
+                "state": _source_state(item, declared),
             }
             for item in sources
         ],
@@ -80,13 +81,13 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
     }
 
 
-def _source_state(workspace: Workspace, row: Mapping[str, Any]) -> str:
+def _source_state(row: Mapping[str, Any], declared: frozenset[str] | None) -> str:
     """``held``, ``retired``, ``declared``, or ``undeclared``: it is there to be retired."""
     if row["held_reason"] is not None:
         return "held"
     if row["retired_at"] is not None:
         return "retired"
-    return "declared" if is_declared(workspace, row) else "undeclared"
+    return "declared" if is_declared(row, declared) else "undeclared"
 
 
 def _moment(seconds: float | None) -> str | None:
@@ -99,7 +100,8 @@ def sources(output: Output) -> None:
         declared = declared_sources(workspace)
         with workspace.ledger.reading() as reading:
             known = ledger_documents.list_sources(reading)
-        gone = [row for row in known if _source_state(workspace, row) == "undeclared"]
+        ids = declared_ids(workspace)
+        gone = [row for row in known if _source_state(row, ids) == "undeclared"]
     output.result(
         {
             "sources": [

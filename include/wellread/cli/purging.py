@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import typer
-
+from wellread.cli.consenting import require_consent
 from wellread.cli.opening import opened
 from wellread.cli.output import Output
 from wellread.errors import SettingsError
@@ -37,7 +36,12 @@ def purge(output: Output, document: str, options: PurgeOptions, *, collection: s
             output.table(("found", "count"), sorted(counts.items()))
             if options.dry_run:
                 return
-            _confirm(output, target.natural_key)
+            require_consent(
+                output,
+                "Remove all of this for ever?",
+                asked=f"purge {target.natural_key!r}",
+                remedy="See what would go with --dry-run, then confirm it with --yes.",
+            )
         receipt = purge_document(workspace, target, reason=options.reason)
     output.result(receipt.as_dict())
     output.line(f"{target.source_id}/{target.natural_key} is purged. Receipt: {receipt.reference}", style="bold")
@@ -46,16 +50,6 @@ def purge(output: Output, document: str, options: PurgeOptions, *, collection: s
         output.line(f"kept, another document needs it: {reference}")
     for place in receipt.unreached:
         output.line(f"not reached: {place}")
-
-
-def _confirm(output: Output, document: str) -> None:
-    if output.as_json:
-        raise SettingsError(
-            f"purge {document!r}",
-            found="nobody can be asked, because the output is JSON",
-            remedy="See what would go with --dry-run, then confirm it with --yes.",
-        )
-    typer.confirm("Remove all of this for ever?", abort=True)
 
 
 def readmit(output: Output, document: str, *, source: str | None, collection: str | None) -> None:

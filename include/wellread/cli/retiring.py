@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import typer
-
+from wellread.cli.consenting import require_consent
 from wellread.cli.ingesting import print_sheet
 from wellread.cli.opening import opened
 from wellread.cli.output import Output
-from wellread.errors import PolicyError, SettingsError
+from wellread.errors import PolicyError
 from wellread.ledger import explanations
 from wellread.upkeep.retiring import plan_retirement
 from wellread.upkeep.retiring import retire as retire_source
-from wellread.workspace.upkeeping import is_declared
+from wellread.workspace.upkeeping import declared_ids, is_declared
 
 
 def retire(output: Output, source: str, *, confirmed: bool, collection: str | None) -> None:
@@ -21,14 +20,20 @@ def retire(output: Output, source: str, *, confirmed: bool, collection: str | No
         plan = plan_retirement(workspace.parts, name, source)
         with workspace.ledger.reading() as reading:
             row = explanations.find_source_rows(reading, name, source)[0]
-        if is_declared(workspace, row):
+        if is_declared(row, declared_ids(workspace)):
             raise PolicyError(
                 f"retire the source {source!r}",
                 found="it is still declared, its folder is still there, or a faulty YAML file may declare it",
                 remedy="Remove its YAML file (or its folder) first; to empty a source, delete its documents there.",
             )
         if not confirmed:
-            _confirm(output, source, len(plan.removed))
+            count = len(plan.removed)
+            require_consent(
+                output,
+                f"Close all {count} documents of {source}?",
+                asked=f"retire the source {source!r} and close its {count} documents",
+                remedy="Confirm it with --yes.",
+            )
         sheet = retire_source(workspace.parts, plan)
     output.result(
         {"source": source, "closed": len(plan.removed), "revision": None if sheet is None else sheet.revision}
@@ -36,13 +41,3 @@ def retire(output: Output, source: str, *, confirmed: bool, collection: str | No
     if sheet is not None:
         print_sheet(output, sheet)
     output.line(f"{source} is retired. Declare and ingest it again to take it back.")
-
-
-def _confirm(output: Output, source: str, count: int) -> None:
-    if output.as_json:
-        raise SettingsError(
-            f"retire the source {source!r}",
-            found=f"{count} documents would be closed, and nobody can be asked, because the output is JSON",
-            remedy="Confirm it with --yes.",
-        )
-    typer.confirm(f"Close all {count} documents of {source}?", abort=True)

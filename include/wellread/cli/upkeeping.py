@@ -7,9 +7,9 @@ from typing import Any
 
 import typer
 
+from wellread.cli.consenting import require_consent
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_ERROR, EXIT_NOTHING, EXIT_RETRY, Output
-from wellread.errors import SettingsError
 from wellread.upkeep.explaining import Explained
 from wellread.upkeep.rebuilding import rebuild as rebuild_collection
 from wellread.upkeep.reconciling import Reconciled
@@ -150,7 +150,13 @@ def undo(output: Output, run: str, *, dry_run: bool, confirmed: bool, collection
             _print_revert(output, revert)
             return
         if not confirmed:
-            _confirm(output, revert)
+            _print_revert(output, revert)
+            require_consent(
+                output,
+                "Undo these?",
+                asked=f"undo the run {revert.runs[0]!r}",
+                remedy="See the list with --dry-run, then confirm it with --yes.",
+            )
         done = undo_runs(workspace.parts, revert)
     output.result(done.as_dict())
     output.line(
@@ -166,17 +172,6 @@ def _print_revert(output: Output, revert: Revert) -> None:
     rows = [("put back", item.natural_key) for item in revert.restored.values()]
     rows += [("remove", key) for key in revert.removed.values()]
     output.table(("action", "document"), sorted(rows))
-
-
-def _confirm(output: Output, revert: Revert) -> None:
-    if output.as_json:
-        raise SettingsError(
-            f"undo the run {revert.runs[0]!r}",
-            found="nobody can be asked, because the output is JSON",
-            remedy="See the list with --dry-run, then confirm it with --yes.",
-        )
-    _print_revert(output, revert)
-    typer.confirm("Undo these?", abort=True)
 
 
 def release(output: Output, source: str, *, collection: str | None) -> None:

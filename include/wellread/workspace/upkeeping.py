@@ -63,18 +63,23 @@ def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) ->
     return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached)
 
 
-def is_declared(workspace: Workspace, row: Mapping[str, Any]) -> bool:
+def declared_ids(workspace: Workspace) -> frozenset[str] | None:
+    """The ids of all YAML files; ``None`` where one cannot be read: it may declare any source."""
+    folder = workspace.settings.sources_folder or Path("dags/sources")
+    paths = declaration_paths(folder) if folder.is_dir() else ()
+    try:
+        return frozenset(load_declaration(path).id for path in paths)
+    except SettingsError:
+        return None
+
+
+def is_declared(row: Mapping[str, Any], ids: frozenset[str] | None) -> bool:
     """Whether a source of the ledger has its YAML file, or was given by the path of a folder that exists.
 
-    A file that cannot be read may be its own: it counts as declared then.
+    ``ids``: of :func:`declared_ids`.
     """
-    folder = workspace.settings.sources_folder or Path("dags/sources")
-    for path in declaration_paths(folder) if folder.is_dir() else ():
-        try:
-            if load_declaration(path).id == row["source_id"]:
-                return True
-        except SettingsError:
-            return True
+    if ids is None or row["source_id"] in ids:
+        return True
     location = Path(row["location"])
     is_by_path = row["kind"] == "folder" and row["source_id"] == source_id_for_name(location.name)
     return is_by_path and location.is_dir()
