@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,11 +22,7 @@ from typing import Any
 import psutil
 from benchmarks.nothing_changed import DIMENSIONS, check_idle, write_files
 from benchmarks.reporting import load_average, write_results
-from benchmarks.serving import forget_settings, home_folder
-
-from wellread.server.control import ensure_server, stop_server
-from wellread.server.settings import ServerSettings
-from wellread.testing.embedding_server import embedding_server
+from benchmarks.serving import forget_settings, home_folder, testing_deployment
 
 LEAST, MOST = 10_000, 100_000
 MEMORY_RATIO = 1.1
@@ -93,20 +88,9 @@ def stage(folder: Path, first: int, last: int) -> dict[str, Any]:
 def measured_in(home: Path, least: int, most: int) -> dict[str, object]:
     """Both stages, and their ratios."""
     folder = home / "documents"
-    with embedding_server(dimensions=DIMENSIONS) as server:
-        os.environ |= {
-            "WELLREAD_HOME": str(home / "wellread"),
-            "WELLREAD_EMBEDDER__PROVIDER": "openai",
-            "WELLREAD_EMBEDDER__OPENAI__BASE_URL": server.openai_url,
-            "WELLREAD_EMBEDDER__OPENAI__API_KEY": "testing",
-            "WELLREAD_EMBEDDER__OPENAI__DIMENSIONS": str(DIMENSIONS),
-        }
-        ensure_server(ServerSettings(), home / "wellread")
-        try:
-            small = stage(folder, 0, least)
-            large = stage(folder, least, most)
-        finally:
-            stop_server(home / "wellread", settings=ServerSettings())
+    with testing_deployment(home, dimensions=DIMENSIONS):
+        small = stage(folder, 0, least)
+        large = stage(folder, least, most)
     return {
         "stages": [small, large],
         "memory_ratio": round(large["peak_tree_mib"] / small["peak_tree_mib"], 3),

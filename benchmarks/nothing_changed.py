@@ -18,13 +18,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.reporting import load_average, write_results
-from benchmarks.serving import forget_settings, home_folder
+from benchmarks.serving import forget_settings, home_folder, testing_deployment
 from benchmarks.synthetic import Words
 
-from wellread.server.control import ensure_server, stop_server
-from wellread.server.settings import ServerSettings
 from wellread.sources.declarations import declaration_for_folder
-from wellread.testing.embedding_server import embedding_server
 from wellread.workspace import Workspace
 
 TARGET_SECONDS = 10.0
@@ -116,25 +113,13 @@ def idle_runs(folder: Path, count: int) -> dict[str, object]:
 def measured_in(home: Path, count: int) -> dict[str, object]:
     """Load and repeat."""
     folder = home / "documents"
-    with embedding_server(dimensions=DIMENSIONS) as server:
-        os.environ |= {
-            "WELLREAD_HOME": str(home / "wellread"),
-            "WELLREAD_EMBEDDER__PROVIDER": "openai",
-            "WELLREAD_EMBEDDER__OPENAI__BASE_URL": server.openai_url,
-            "WELLREAD_EMBEDDER__OPENAI__API_KEY": "testing",
-            "WELLREAD_EMBEDDER__OPENAI__DIMENSIONS": str(DIMENSIONS),
-        }
-        # Started here, so that no ingesting process pays for it.
-        ensure_server(ServerSettings(), home / "wellread")
-        try:
-            first = min(FIRST_COUNT, count // 2)
-            loads = [first_load(folder, 0, first)]
-            print(loads[-1], file=sys.stderr, flush=True)
-            loads.append(first_load(folder, first, count))
-            print(loads[-1], file=sys.stderr, flush=True)
-            idle = idle_runs(folder, count)
-        finally:
-            stop_server(home / "wellread", settings=ServerSettings())
+    with testing_deployment(home, dimensions=DIMENSIONS):
+        first = min(FIRST_COUNT, count // 2)
+        loads = [first_load(folder, 0, first)]
+        print(loads[-1], file=sys.stderr, flush=True)
+        loads.append(first_load(folder, first, count))
+        print(loads[-1], file=sys.stderr, flush=True)
+        idle = idle_runs(folder, count)
     return {
         "documents_count": count,
         "first_loads": loads,

@@ -14,6 +14,7 @@ from wellread.server.control import ensure_server, stop_server
 from wellread.server.settings import ServerSettings
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_store import WeaviateStore
+from wellread.testing.embedding_server import embedding_server
 
 
 @contextmanager
@@ -45,6 +46,25 @@ def served_store(home: Path) -> Iterator[WeaviateStore]:
             yield store
     finally:
         stop_server(home, settings=settings)
+
+
+@contextmanager
+def testing_deployment(home: Path, *, dimensions: int) -> Iterator[None]:
+    """A deployment for child processes: settings in the environment, the testing embedder, a running server."""
+    with embedding_server(dimensions=dimensions) as server:
+        os.environ |= {
+            "WELLREAD_HOME": str(home / "wellread"),
+            "WELLREAD_EMBEDDER__PROVIDER": "openai",
+            "WELLREAD_EMBEDDER__OPENAI__BASE_URL": server.openai_url,
+            "WELLREAD_EMBEDDER__OPENAI__API_KEY": "testing",
+            "WELLREAD_EMBEDDER__OPENAI__DIMENSIONS": str(dimensions),
+        }
+        # Started here, so that no ingesting process pays for it.
+        ensure_server(ServerSettings(), home / "wellread")
+        try:
+            yield
+        finally:
+            stop_server(home / "wellread", settings=ServerSettings())
 
 
 def forget_settings() -> None:
