@@ -25,13 +25,12 @@ from wellread.sources.declarations import declaration_for_folder
 from wellread.testing.embedding_server import EmbeddingServer, embedding_server
 from wellread.workspace import Workspace
 
-sys.path.insert(0, str(Path(__file__).parent))  # for what several test modules share
-
 DIMENSIONS = 64
 
 
-def _load_oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wellread_tests_oracle", Path(__file__).with_name("oracle.py"))
+def _load(file: str, name: str) -> ModuleType:
+    """A module that several test modules share; its folder is not put on the path, where it would shadow others."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -40,7 +39,8 @@ def _load_oracle() -> ModuleType:
     return module
 
 
-oracle = _load_oracle()
+oracle = _load("oracle.py", "wellread_tests_oracle")
+_load("mortality.py", "mortality")
 
 
 def paragraph(topic: str, number: int) -> str:
