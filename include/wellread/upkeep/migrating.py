@@ -87,7 +87,7 @@ def migrate(
     if new is not None:
         done.other = new.number
         run_id = f"migrate-{uuid.uuid4().hex}"
-        parts.store.create_projection(new)
+        _create(parts, new)
         _fill(parts, live, new, done, run_id=run_id, wait_seconds=wait_seconds)
         _audit(parts, new, done, wait_seconds=wait_seconds)
         done.state = "filled"
@@ -108,7 +108,11 @@ def _copies(parts: Parts, collection: str, *, anew: bool) -> tuple[Projection, P
     with parts.ledger.transaction() as tx:
         revisions.locked_collection(tx, collection)
         live = revisions.live_projection(tx, collection)
-        begun = projections.projections_in_state(tx, collection, "migrating")
+        begun = [
+            item
+            for state in ("migrating", "creating")
+            for item in projections.projections_in_state(tx, collection, state)
+        ]
         others = [
             item
             for state in ("retained", "rebuilding", "replaced")
@@ -125,7 +129,16 @@ def _copies(parts: Parts, collection: str, *, anew: bool) -> tuple[Projection, P
                 remedy=f"End it first: `wellread migrate {collection} --finish` drops the copy that is not live; "
                 "a rebuild goes on with `wellread rebuild`.",
             )
-        return live, projections.add_projection(tx, collection, target, state="migrating")
+        return live, projections.add_projection(tx, collection, target, state="creating")
+
+
+def _create(parts: Parts, new: Projection) -> None:
+    """Make the copy in the store; only then do runs write it."""
+    parts.store.create_projection(new)
+    with parts.ledger.transaction() as tx:
+        revisions.locked_collection(tx, new.collection)
+        if new in projections.projections_in_state(tx, new.collection, "creating"):
+            projections.set_state(tx, new, "migrating")
 
 
 # -- fill ---------------------------------------------------------------------------------------------------------
@@ -314,7 +327,8 @@ def finish(
         held.take_all()  # a run at work may be writing the copy
         with parts.ledger.transaction() as tx:
             revisions.locked_collection(tx, collection)
-            for copy in projections.mirrors(tx, collection):
+            unfinished = projections.projections_in_state(tx, collection, "creating")
+            for copy in (*projections.mirrors(tx, collection), *unfinished):
                 projections.set_state(tx, copy, "replaced")
             live = revisions.live_projection(tx, collection)
     dropped = drop_replaced(parts, collection, grace_seconds=grace_seconds)

@@ -121,6 +121,7 @@ def _require_own_store(parts: Parts, collection: str) -> None:
 def _require_one_copy(parts: Parts, collection: str) -> None:
     with parts.ledger.reading() as reading:
         mirrors = projections.mirrors(reading, collection)
+        mirrors += projections.projections_in_state(reading, collection, "creating")
     if mirrors:
         raise SettingsError(
             f"rebuild {collection!r}",

@@ -65,6 +65,16 @@ def test_death_at_journal_points_with_runs_between_leaves_two_exact_copies(movin
     moving.assert_exact(moving.files.path)
 
 
+def test_a_run_after_a_death_before_the_copy_stands_in_the_store_writes_what_there_is(moving: Any) -> None:
+    for point in range(1, 9):  # the row of the copy, its collections, its first page
+        die_at(moving, point)
+        moving.files.write("new.txt", moving.prose(f"new{point}", parts=1))
+        moving.ingest()
+        moving.assert_exact(moving.files.path)
+    assert _migrating.moved(moving).live == 2
+    assert _migrating.copies_agree(moving) == 2
+
+
 @pytest.mark.torture
 @pytest.mark.timeout(3_600)
 def test_death_at_every_journal_point(moving: Any) -> None:
