@@ -1,97 +1,110 @@
-"""Keeping an index in step, by Wellread and by others: ``python -m benchmarks.ingestion``.
+"""Keeping an index in step, by Wellread and by others: ``python -m benchmarks.ingestion --home FOLDER --resume``.
 
 Every cell is one workload by one contestant: real processes, a real Weaviate, a metering embedding server, and an
-oracle that reads everything back (``oracle``). Results go to ``results/ingestion.json``, cell by cell, so that a
-part can be measured again:
+oracle that reads everything back (``oracle``). One cell at a time. Results go to ``results/ingestion.json`` after
+each: what was broken off goes on with ``--resume``, and a part can be measured again:
 ``python -m benchmarks.ingestion --contestants wellread langchain_full --workloads W0 W1``.
+``--home`` keeps the loaded states, from which the others begin: use it for one version of the program only.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
+import itertools
 import json
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from benchmarks.ingestion.alone import ALONE
 from benchmarks.ingestion.arena import Arena
-from benchmarks.ingestion.competing import DIMENSIONS, contestants
+from benchmarks.ingestion.competing import DIMENSIONS, MODEL, Contestant, Sizes
 from benchmarks.ingestion.interruptions import INTERRUPTED
+from benchmarks.ingestion.peers import contestants
+from benchmarks.ingestion.results import Results, order_of
 from benchmarks.ingestion.table import table
-from benchmarks.ingestion.workloads import PLAIN, Sizes, Workload
-from benchmarks.reporting import RESULTS_FOLDER, load_average, machine, versions
+from benchmarks.ingestion.workloads import PLAIN, Result, Workload
+from benchmarks.reporting import RESULTS_FOLDER, load_average
 from benchmarks.serving import forget_settings, home_folder
 
 from wellread.testing.provider_server import provider_process
 
-WORKLOADS: dict[str, Workload] = {**PLAIN, **INTERRUPTED}
-_PATH = RESULTS_FOLDER / "ingestion.json"
+WORKLOADS: dict[str, Workload] = {**PLAIN, **INTERRUPTED, **ALONE}
+FIRST = ("W0", "W1", "W2", "W3", "W8", "W8u", "W9", "W10", "W10b", "W14")
+"""The workloads that have a target, before the others."""
 
 
-def store(name: str, note: str, workload: str, cell: Mapping[str, Any]) -> None:
-    """Put one cell into the results; several processes may do so at once."""
-    with Path(__file__).open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        report: dict[str, Any] = json.loads(_PATH.read_text(encoding="utf-8")) if _PATH.is_file() else {}
-        report |= {
-            "benchmark": "ingestion",
-            "machine": machine(),
-            "versions": versions(["weaviate-client", "openai"]),
-        }
-        report.setdefault("contestants", {})[name] = note
-        cells = report.setdefault("workloads", {}).setdefault(workload, {})
-        cells[name] = dict(cell)
-        report["workloads"] = dict(sorted(report["workloads"].items(), key=lambda item: _order(item[0])))
-        _PATH.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _order(workload: str) -> tuple[int, str]:
-    number = "".join(character for character in workload if character.isdigit())
-    return int(number), workload
+def _options(known: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contestants", nargs="+", choices=known, default=known)
+    parser.add_argument("--workloads", nargs="+", choices=sorted(WORKLOADS, key=order_of))
+    parser.add_argument("--documents", type=int, default=1_000, help="of the plain workloads")
+    parser.add_argument("--fault-documents", type=int, default=150, help="of the workloads with faults")
+    parser.add_argument("--home", help="where stores and states are; kept. Else a temporary folder")
+    parser.add_argument("--results", type=Path, default=RESULTS_FOLDER / "ingestion.json")
+    parser.add_argument("--resume", action="store_true", help="leave what was measured in the last 12 hours")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no cell after so many")
+    parser.add_argument("--table", action="store_true", help="print the stored results, measure nothing")
+    return parser.parse_args()
 
 
 def main() -> int:
-    """Measure what is named; 1 where a cell could not be measured."""
+    """Measure what is named; 1 where a cell could not be measured, or time ran out."""
     known = contestants()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contestants", nargs="+", choices=list(known), default=list(known))
-    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
-    parser.add_argument("--documents", type=int, default=200, help="of the plain workloads")
-    parser.add_argument("--fault-documents", type=int, default=150, help="of the workloads with faults")
-    parser.add_argument("--home", help="where stores and states are; kept. Else a temporary folder")
-    parser.add_argument("--table", action="store_true", help="print the stored results, measure nothing")
-    options = parser.parse_args()
+    options = _options(list(known))
+    results = Results(options.results)
     if options.table:
-        print(table(json.loads(_PATH.read_text(encoding="utf-8"))))
+        print(table(results.read()))
         return 0
     forget_settings()
     sizes = Sizes(options.documents, options.fault_documents)
-    failed = 0
-    for name in options.contestants:
-        with (
-            home_folder(options.home) as home,
-            provider_process(dimensions=DIMENSIONS, kept_requests=0) as embedder,
-        ):
-            arena = Arena(home / name, known[name], embedder)
-            try:
-                for workload in options.workloads:
-                    failed += not _measure(arena, workload, sizes)
-            finally:
-                arena.close()
-    return 1 if failed else 0
+    cells = list(_cells([one for one in known.values() if one.name in options.contestants], options.workloads))
+    if options.resume:
+        cells = [(one, name) for one, name in cells if not results.has(one.name, name, sizes.at_most(one.most))]
+    ends = time.monotonic() + 60 * options.minutes
+    measured = 0
+    with home_folder(options.home) as home:
+        for contestant, part in itertools.groupby(cells, key=lambda cell: cell[0]):
+            with _arena(home, contestant) as arena:
+                for _, workload in part:
+                    if time.monotonic() > ends:
+                        continue
+                    measured += _measure(arena, workload, sizes.at_most(contestant.most), results)
+                    print(f"{len(cells) - measured} of {len(cells)} cells are left", file=sys.stderr, flush=True)
+    return 0 if measured == len(cells) else 1
 
 
-def _measure(arena: Arena, workload: str, sizes: Sizes) -> bool:
-    contestant, before = arena.contestant, load_average()
+def _cells(chosen: Sequence[Contestant], workloads: Sequence[str] | None) -> Iterator[tuple[Contestant, str]]:
+    """Each contestant's workloads that have a target, then each contestant's others."""
+    others = sorted(WORKLOADS.keys() - set(FIRST), key=order_of)
+    for part in [workloads] if workloads else [FIRST, others]:
+        for contestant in chosen:
+            yield from ((contestant, name) for name in part if name not in ALONE or contestant.name == "wellread")
+
+
+@contextmanager
+def _arena(home: Path, contestant: Contestant) -> Iterator[Arena]:
+    with provider_process(dimensions=DIMENSIONS, kept_requests=0, model=MODEL) as embedder:
+        arena = Arena(home / contestant.name, contestant, embedder)
+        try:
+            yield arena
+        finally:
+            arena.close()
+
+
+def _measure(arena: Arena, workload: str, sizes: Sizes, results: Results) -> bool:
+    contestant, before, started = arena.contestant, load_average(), time.perf_counter()
+    reason = contestant.cannot.get(workload)
     try:
-        cell = WORKLOADS[workload](arena, sizes)
+        cell: Result = {"cannot": reason} if reason else WORKLOADS[workload](arena, sizes)
     except Exception as error:  # noqa: BLE001  one broken cell must not lose the others
         print(f"{contestant.name} {workload}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return False
     cell["load_average"] = [before, load_average()]
-    store(contestant.name, contestant.note, workload, cell)
+    cell["cell_seconds"] = round(time.perf_counter() - started, 1)
+    results.store(contestant.name, contestant.note, workload, cell, sizes)
     print(contestant.name, workload, json.dumps(cell), flush=True)
     return True
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,24 +43,27 @@ class Arena:
             binary=str(_server_program(folder)),
         )
         self._runs = 0
-        self._clients: list[Any] = []
+        self._stamps: dict[str, Mapping[str, str]] = {}
         self.places = Places(self._work, self._http_port, self._grpc_port, "", embedder.openai_url)
 
     # -- states -----------------------------------------------------------------------------------------------
     def prepare(self, count: int) -> None:
         """A fresh folder of documents, an empty store, no state."""
-        self.close()
-        shutil.rmtree(self._work, ignore_errors=True)
+        self._forget()
         write_corpus(self.places.source, count)
         self.places.state.mkdir(parents=True)
         self.start_store()
         self.embedder.reset()
 
     def keep(self, name: str) -> None:
-        """Set the present state aside."""
+        """Set the present state aside, whole or not at all."""
         self.stop_store()
-        shutil.rmtree(self._folder / name, ignore_errors=True)
-        shutil.copytree(self._work, self._folder / name, symlinks=True)
+        kept, part = self._folder / name, self._folder / f"{name}.part"
+        for folder in (kept, part):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self._work, part, symlinks=True)
+        part.rename(kept)
+        self._stamps.pop(name, None)
 
     def has(self, name: str) -> bool:
         """Whether that state was kept."""
@@ -68,11 +71,24 @@ class Arena:
 
     def return_to(self, name: str) -> None:
         """Begin again from a state that was kept."""
-        self.close()
-        shutil.rmtree(self._work, ignore_errors=True)
+        self._forget()
         shutil.copytree(self._folder / name, self._work, symlinks=True)
         self.start_store()
         self.embedder.reset()
+
+    def stamps_of(self, name: str) -> Mapping[str, str]:
+        """When each object of a kept state was updated, which is the present one. Read once."""
+        if name not in self._stamps:
+            self._stamps[name] = self.read().stamps
+        return self._stamps[name]
+
+    def _forget(self) -> None:
+        """Nothing of the present state is needed any more: its server need not end in order."""
+        if (self._work / "store").is_dir():
+            if server_status(self._work / "store", settings=self._server).pid is not None:
+                self.kill_store()
+            self.stop_store()
+        shutil.rmtree(self._work, ignore_errors=True)
 
     def wipe_store(self) -> None:
         """Lose the content of the store; everything else stays."""
@@ -139,19 +155,27 @@ class Arena:
 
     def embedded(self) -> int:
         """Texts embedded since the state was set up."""
-        return self.embedder.meter().texts_count
+        return self.embedder.texts_count()
 
-    def stored(self) -> int:
-        """Chunks in the store, whoever can see them."""
+    @contextlib.contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[], int]]:
+        """Counts ``embedded`` texts, or ``stored`` chunks, whoever can see them."""
+        if what == "embedded":
+            yield self.embedded
+            return
         with self.client() as client:
-            name = self.contestant.chunk_collection(client)
-            return 0 if name is None else client.collections.get(name).aggregate.over_all().total_count or 0
+
+            def stored() -> int:
+                name = self.contestant.chunk_collection(client)
+                return 0 if name is None else client.collections.get(name).aggregate.over_all().total_count or 0
+
+            yield stored
 
     # -- reading ----------------------------------------------------------------------------------------------
     def read(self) -> Reading:
         """Everything in the index."""
         with self.client() as client:
-            return self.contestant.read(client)
+            return self.contestant.read(client, self.places)
 
     def expected(self, previous: Chunks | None) -> Chunks:
         """What should be there."""
@@ -161,7 +185,7 @@ class Arena:
         """The errors in the index as it is."""
         owners = {name: owner_of(self.places.source, name) for name in documents(self.places.source)}
         with self.client() as client:
-            reading = self.contestant.read(client)
+            reading = self.contestant.read(client, self.places)
             found = oracle.compare(reading.rows, expected, owners)
             outside, audited = oracle.outside_vector_index(client, reading.rows, sample=sample)
         return replace(found, outside=outside, audited=audited), reading

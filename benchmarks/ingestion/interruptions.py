@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from benchmarks.ingestion.arena import Arena
+from benchmarks.ingestion.competing import Sizes
 from benchmarks.ingestion.corpus import POISON, documents, edit, poisoned, rewritten, sentence_in_the_middle, spread
 from benchmarks.ingestion.oracle import new_texts
 from benchmarks.ingestion.watching import Watch
-from benchmarks.ingestion.workloads import Result, Sizes, Workload, base_of, judged
+from benchmarks.ingestion.workloads import Result, Workload, base_of, judged, spent
 
 from wellread.testing.provider_server import FaultRate
 
@@ -39,8 +40,8 @@ def _kill_in_first_load(arena: Arena, sizes: Sizes, what: str, ratio: float) -> 
     total = new_texts({}, expected)
     arena.embedder.behave(latency_seconds=_LATENCY_SECONDS)
     running = arena.start()
-    count = arena.embedded if what == "embedded" else arena.stored
-    was_hit = arena.when(running, lambda: count() >= ratio * total)
+    with arena.counting(what) as count:
+        was_hit = arena.when(running, lambda: count() >= ratio * total)
     if was_hit:
         running.kill()
     at_kill = arena.embedder.meter()
@@ -55,13 +56,16 @@ def _kill_in_first_load(arena: Arena, sizes: Sizes, what: str, ratio: float) -> 
         "texts_per_request_max": at_kill.texts_per_request_max,
         "requests_at_once_max": at_kill.concurrency_max,
         "again": arena.contestant.sheet_of(again.output),
+        **spent(arena, {}, reading),
         **judged(errors, reading),
     }
 
 
 def killed_in_update(arena: Arena, sizes: Sizes) -> Result:
     """W8u: three tenths of the documents are edited; SIGKILL when half of it is embedded; then the same again."""
-    arena.return_to(base_of(arena, sizes.faults))
+    base = base_of(arena, sizes.faults)
+    arena.return_to(base)
+    stamps = arena.stamps_of(base)
     before = arena.expected(None)
     names = documents(arena.places.source)
     edit(arena.places.source, spread(names, len(names) * 3 // 10), sentence_in_the_middle)
@@ -83,6 +87,7 @@ def killed_in_update(arena: Arena, sizes: Sizes) -> Result:
         "documents_absent_between": len(absent),
         "embeddings_ideal": ideal,
         "embeddings_extra": arena.embedded() - ideal,
+        **spent(arena, stamps, reading),
         **judged(errors, reading),
     }
 
@@ -102,9 +107,9 @@ def provider_fails(arena: Arena, sizes: Sizes) -> Result:
     first = arena.run()
     second = arena.run()
     healthy = {name: texts for name, texts in expected.items() if name not in poison}
-    rows = arena.read().rows
+    reading = arena.read()
     stored: dict[str, list[str]] = {}
-    for row in rows:
+    for row in reading.rows:
         stored.setdefault(row.document, []).append(row.text)
     whole = [name for name, texts in healthy.items() if sorted(stored.get(name, [])) == sorted(texts)]
     return {
@@ -113,8 +118,8 @@ def provider_fails(arena: Arena, sizes: Sizes) -> Result:
         "healthy_stored": len(whole),
         "healthy": len(healthy),
         "poisoned_in_part": sum(name in stored for name in poison),
-        "embeddings": arena.embedded(),
         "embeddings_ideal": new_texts({}, healthy),
+        **spent(arena, {}, reading),
         "said": arena.contestant.sheet_of(second.output),
     }
 
@@ -126,7 +131,8 @@ def store_dies(arena: Arena, sizes: Sizes) -> Result:
     total = new_texts({}, expected)
     arena.embedder.behave(latency_seconds=_LATENCY_SECONDS)
     running = arena.start()
-    was_hit = arena.when(running, lambda: arena.stored() >= 0.4 * total)
+    with arena.counting("stored") as count:
+        was_hit = arena.when(running, lambda: count() >= 0.4 * total)
     if was_hit:
         arena.kill_store()
         time.sleep(_OUTAGE_SECONDS)
@@ -141,13 +147,16 @@ def store_dies(arena: Arena, sizes: Sizes) -> Result:
         "exit_codes": [first.exit_code, second.exit_code],
         "after_the_first_run": after_first.as_dict(),
         "embeddings_extra": arena.embedded() - total,
+        **spent(arena, {}, reading),
         **judged(errors, reading),
     }
 
 
 def read_while_written(arena: Arena, sizes: Sizes) -> Result:
     """W10b: one document rewritten and ten edited, an embedder of 80 ms; a reader looks twenty times a second."""
-    arena.return_to(base_of(arena, sizes.faults))
+    base = base_of(arena, sizes.faults)
+    arena.return_to(base)
+    stamps = arena.stamps_of(base)
     before = arena.expected(None)
     names = spread(documents(arena.places.source), 11)
     edit(arena.places.source, names[5:6], rewritten)
@@ -157,14 +166,23 @@ def read_while_written(arena: Arena, sizes: Sizes) -> Result:
     watched = names[5]
     with arena.client() as client:
         watch = Watch(
-            lambda: arena.contestant.texts_of(client, watched), old=set(before[watched]), new=set(expected[watched])
+            lambda: arena.contestant.texts_of(client, arena.places, watched),
+            old=set(before[watched]),
+            new=set(expected[watched]),
         )
         watch.start()
         ended = arena.run()
-        time.sleep(3.0)  # a reader may keep a head for two seconds
+        time.sleep(1.0)  # and looks at what came of it
         seen = watch.stop()
     errors, reading = arena.judge(expected)
-    return {"documents": sizes.faults, "exit_code": ended.exit_code, **seen, **judged(errors, reading)}
+    return {
+        "documents": sizes.faults,
+        "exit_code": ended.exit_code,
+        **seen,
+        "embeddings_ideal": new_texts(before, expected),
+        **spent(arena, stamps, reading),
+        **judged(errors, reading),
+    }
 
 
 def two_at_once(arena: Arena, sizes: Sizes) -> Result:
@@ -174,13 +192,12 @@ def two_at_once(arena: Arena, sizes: Sizes) -> Result:
     arena.embedder.behave(latency_seconds=_LATENCY_SECONDS)
     both = [arena.start(), arena.start()]
     ended = [one.wait() for one in both]
-    embeddings = arena.embedded()
     errors, reading = arena.judge(expected)
     return {
         "documents": sizes.faults,
         "exit_codes": [one.exit_code for one in ended],
-        "embeddings": embeddings,
         "embeddings_ideal": new_texts({}, expected),
+        **spent(arena, {}, reading),
         "texts_embedded_twice": len(arena.embedder.meter().repeated_texts),
         **judged(errors, reading),
     }

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+
+_AUDITS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,27 @@ def outside_vector_index(client: Any, rows: Sequence[Row], *, sample: int | None
     """How many objects their own vector does not find, and how many were asked for.
 
     The search is by the object's vector and filtered by its id: it finds nothing exactly where the object is not in
-    the vector index. ``sample`` takes that many at even distances, and the last twenty.
+    the vector index. ``sample`` takes that many at even distances.
     """
-    from weaviate.classes.query import Filter
-
     chosen = list(rows)
     if sample is not None and len(chosen) > sample:
         step = len(chosen) / sample
         chosen = [chosen[int(index * step)] for index in range(sample)]
-    outside = 0
-    for row in chosen:
-        collection = client.collections.get(row.collection)
-        found = collection.query.fetch_object_by_id(row.object_id, include_vector=True)
-        if found is None:
-            continue
-        reply = collection.query.near_vector(
-            found.vector["default"], limit=1, filters=Filter.by_id().equal(row.object_id), return_properties=[]
-        )
-        outside += not reply.objects
-    return outside, len(chosen)
+    with ThreadPoolExecutor(_AUDITS_AT_ONCE) as pool:
+        return sum(pool.map(lambda row: _is_outside(client, row), chosen)), len(chosen)
+
+
+def _is_outside(client: Any, row: Row) -> bool:
+    from weaviate.classes.query import Filter
+
+    collection = client.collections.get(row.collection)
+    found = collection.query.fetch_object_by_id(row.object_id, include_vector=True, return_properties=[])
+    if found is None:
+        return False
+    reply = collection.query.near_vector(
+        found.vector["default"], limit=1, filters=Filter.by_id().equal(row.object_id), return_properties=[]
+    )
+    return not reply.objects
 
 
 def writes_between(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, int]:

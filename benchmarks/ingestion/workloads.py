@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.ingestion.arena import Arena
+from benchmarks.ingestion.competing import Sizes
 from benchmarks.ingestion.corpus import (
     PAIRS_COUNT,
     documents,
@@ -22,14 +22,6 @@ from benchmarks.ingestion.processes import Ended
 Result = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Documents: of the plain workloads, and of those with faults, which load afresh several times."""
-
-    documents: int
-    faults: int
-
-
 Workload = Callable[[Arena, Sizes], Result]
 
 
@@ -37,7 +29,7 @@ def first_load(arena: Arena, sizes: Sizes) -> Result:
     """W0, which becomes the base of the others."""
     arena.prepare(sizes.documents)
     expected = arena.expected(None)
-    result = measured(arena, arena.run, {}, expected)
+    result = measured(arena, arena.run, {}, expected, stamps={})
     arena.keep(_base(sizes.documents))
     return result
 
@@ -102,6 +94,7 @@ def nothing_listed(arena: Arena, sizes: Sizes) -> Result:
         "exit_code": ended.exit_code,
         "deleted_unasked": gone,
         "of": len(before.rows),
+        **spent(arena, before.stamps, after),
         "said": arena.contestant.sheet_of(ended.output),
     }
 
@@ -112,7 +105,7 @@ def store_lost(arena: Arena, sizes: Sizes) -> Result:
     expected = arena.expected(None)
     arena.wipe_store()
     command = arena.contestant.restore_command(arena.places)
-    return measured(arena, lambda: arena.start(command).wait(), expected, expected)
+    return measured(arena, lambda: arena.start(command).wait(), expected, expected, stamps={})
 
 
 def edited_beside_neighbours(arena: Arena, sizes: Sizes) -> Result:
@@ -125,31 +118,41 @@ def edited_beside_neighbours(arena: Arena, sizes: Sizes) -> Result:
 
 def _updated(arena: Arena, sizes: Sizes, change: Callable[[list[str]], None]) -> Result:
     """Back to the base, something changes, one run."""
-    arena.return_to(base_of(arena, sizes.documents))
+    base = base_of(arena, sizes.documents)
+    arena.return_to(base)
+    stamps = arena.stamps_of(base)
     before = arena.expected(None)
     change(documents(arena.places.source))
-    return measured(arena, arena.run, before, arena.expected(before))
+    return measured(arena, arena.run, before, arena.expected(before), stamps=stamps)
 
 
-def measured(arena: Arena, run: Callable[[], Ended], before: Chunks, expected: Chunks) -> Result:
-    """One run, and everything that the results say of it."""
-    stamps = arena.read().stamps
+def measured(
+    arena: Arena, run: Callable[[], Ended], before: Chunks, expected: Chunks, *, stamps: Mapping[str, str]
+) -> Result:
+    """One run, and everything that the results say of it. ``stamps``: of the objects before it."""
     arena.embedder.reset()
     ended = run()
-    meter = arena.embedder.meter()
     errors, reading = arena.judge(expected)
     return {
         "documents": len(expected),
         "chunks": sum(len(texts) for texts in expected.values()),
         "exit_code": ended.exit_code,
-        "embeddings": meter.texts_count,
         "embeddings_ideal": new_texts(before, expected),
-        "requests": meter.requests_count,
-        "writes": writes_between(stamps, reading.stamps),
+        **spent(arena, stamps, reading),
         "seconds": round(ended.seconds, 1),
         "peak_memory_mib": round(ended.peak_memory_mib),
         **judged(errors, reading),
         **_complaint(ended),
+    }
+
+
+def spent(arena: Arena, stamps: Mapping[str, str], reading: Reading) -> Result:
+    """What it cost, since the embedding server was set up and since the objects were as in ``stamps``."""
+    meter = arena.embedder.meter()
+    return {
+        "embeddings": meter.texts_count,
+        "requests": meter.requests_count,
+        "writes": writes_between(stamps, reading.stamps),
     }
 
 

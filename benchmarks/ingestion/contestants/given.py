@@ -1,7 +1,7 @@
 """What the benchmark hands to a contestant, in environment variables. Read with the contestant's own Python.
 
 ``BENCH_MODE`` is ``ingest``: bring the index in step with the folder, once; or ``chunks``: print what the splitter
-makes of the folder, one JSON array ``[document, text]`` a line, and touch nothing else.
+makes of the documents that ``BENCH_ONLY`` lists, one JSON array ``[document, text]`` a line; nothing else.
 """
 
 from __future__ import annotations
@@ -28,8 +28,12 @@ _SIDECAR = ".wellread.yaml"
 
 
 def documents() -> Iterator[tuple[str, str, str]]:
-    """Name, text and owner of every document, by name."""
+    """Name, text and owner of every document, by name; in the mode ``chunks`` of those in ``BENCH_ONLY``."""
+    given = os.environ.get("BENCH_ONLY")
+    only = set(json.loads(Path(given).read_text(encoding="utf-8"))) if given else None
     for path in sorted(SOURCE.rglob("*")):
+        if only is not None and path.relative_to(SOURCE).as_posix() not in only:
+            continue
         if path.is_file() and not path.name.endswith(_SIDECAR):
             sidecar = path.with_name(path.name + _SIDECAR)
             said = sidecar.read_text(encoding="utf-8") if sidecar.is_file() else ""

@@ -9,9 +9,9 @@ and fails or lies on demand, so a deployment can be tested end to end without a 
         assert server.meter().repeated == {}
 
 ``provider_process`` is the same server in a process of its own, for tests that need all of this process's time or
-that end it. Another process can drive either over HTTP: ``GET /control/meter``, ``/control/requests``,
-``/control/admissions``; ``POST /control/behaviour`` (the JSON of ``Behaviour``), ``/control/finish_batches``,
-``/control/reset``.
+that end it. Another process can drive either over HTTP: ``GET /control/meter``, ``/control/texts_count``,
+``/control/requests``, ``/control/admissions``; ``POST /control/behaviour`` (the JSON of ``Behaviour``),
+``/control/finish_batches``, ``/control/reset``.
 From a shell: ``python -m wellread.testing.provider_server``.
 """
 
@@ -102,6 +102,10 @@ class ProviderServer:
     def meter(self) -> Meter:
         """What was asked and billed so far."""
         return Meter.model_validate(self._control("GET", "meter"))
+
+    def texts_count(self) -> int:
+        """Texts embedded so far: of the meter, but cheap to ask often."""
+        return int(self._control("GET", "texts_count"))
 
     def requests(self) -> list[RecordedRequest]:
         """The last requests, oldest first."""

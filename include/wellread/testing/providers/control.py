@@ -32,6 +32,10 @@ def _meter(provider: Provider, _body: bytes) -> Any:
     return provider.meter.meter().model_dump()
 
 
+def _texts_count(provider: Provider, _body: bytes) -> Any:
+    return provider.meter.texts_count()
+
+
 def _requests(provider: Provider, _body: bytes) -> Any:
     return [one.model_dump() for one in provider.log.requests()]
 
@@ -57,6 +61,7 @@ def _reset(provider: Provider, _body: bytes) -> Any:
 
 _ACTIONS: Mapping[str, Callable[[Provider, bytes], Any]] = {
     "GET meter": _meter,
+    "GET texts_count": _texts_count,
     "GET requests": _requests,
     "GET admissions": _admissions,
     "POST behaviour": _behave,

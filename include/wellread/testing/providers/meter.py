@@ -134,6 +134,11 @@ class MeterState:
                 billed=rows,
             )
 
+    def texts_count(self) -> int:
+        """Texts embedded so far, without the rest of the counts: cheap to ask while the server works."""
+        with self._lock:
+            return self._counts["texts_count"]
+
     def begin(self) -> None:
         """A POST request has come."""
         with self._lock:
