@@ -60,7 +60,7 @@ def main() -> int:
         return 0
     forget_settings()
     sizes = Sizes(options.documents, options.fault_documents)
-    cells = list(_cells([one for one in known.values() if one.name in options.contestants], options.workloads))
+    cells = list(cells_of([one for one in known.values() if one.name in options.contestants], options.workloads))
     if options.resume:
         cells = [(one, name) for one, name in cells if not results.has(one.name, name, sizes.at_most(one.most))]
     ends = time.monotonic() + 60 * options.minutes
@@ -76,7 +76,7 @@ def main() -> int:
     return 0 if measured == len(cells) else 1
 
 
-def _cells(chosen: Sequence[Contestant], workloads: Sequence[str] | None) -> Iterator[tuple[Contestant, str]]:
+def cells_of(chosen: Sequence[Contestant], workloads: Sequence[str] | None) -> Iterator[tuple[Contestant, str]]:
     """Each contestant's workloads that have a target, then each contestant's others."""
     others = sorted(WORKLOADS.keys() - set(FIRST), key=order_of)
     for part in [workloads] if workloads else [FIRST, others]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,11 @@ class Own(Contestant):
         return {key: self._cleaned[key] for key in keys.values()}
 
     def read(self, client: Any, places: Places) -> Reading:  # noqa: ARG002
-        """What the newest head shows; stamps of all objects, closed ones too."""
+        """What the newest head shows; stamps of all objects, closed ones and those of another copy too."""
         head = read_newest_head(client, self.collection)
         if head is None:
-            return Reading((), self._stamps(client))
-        stamps: dict[str, str] = {}
+            return Reading((), self._stamps(client, without=()))
+        stamps = self._stamps(client, without=(head.projection.versions, head.projection.chunks))
         names: dict[str, tuple[str, str]] = {}
         for item in every_object(client, head.projection.versions):
             values = item.properties
@@ -182,11 +182,11 @@ class Own(Contestant):
         shown = {key: value for key, value in sheet.get("documents", {}).items() if value}
         return {"documents": shown, "held": len(sheet.get("holds", []))} if shown else {}
 
-    def _stamps(self, client: Any) -> dict[str, str]:
-        names = [name for name in client.collections.list_all() if name.startswith(self.collection)]
+    def _stamps(self, client: Any, *, without: Sequence[str]) -> dict[str, str]:
         return {
             str(item.uuid): str(item.metadata.last_update_time)
-            for name in names
+            for name in client.collections.list_all()
+            if name.startswith(f"{self.collection}_") and name not in without
             for item in every_object(client, name)
         }
 

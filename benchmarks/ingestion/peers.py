@@ -138,7 +138,7 @@ class Peer(Contestant):
 class Unstructured(Peer):
     """unstructured-ingest names a document by its absolute path, and takes no metadata but the file's own."""
 
-    most = Sizes(60, 40)
+    most = Sizes(60, 32)
     cannot = {"W4": "takes no metadata of the user's"}  # noqa: RUF012  as declared
 
     def document_of(self, properties: Mapping[str, Any], places: Places) -> tuple[str, str]:
