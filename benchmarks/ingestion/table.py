@@ -79,11 +79,18 @@ def _load(cell: Cell) -> list[str]:
 def _costs(cell: Cell) -> list[str]:
     if "embeddings_extra_max" in cell:
         in_flight = max((point["texts_per_request_max"] for point in cell["points"]), default=0)
-        return [f"{cell['embeddings_extra_max']} extra embeddings at most, {in_flight} in a request"]
+        missed = len(cell["points"]) - cell["points_hit"]
+        return [
+            f"{cell['embeddings_extra_max']} extra embeddings at most, {in_flight} in a request",
+            *([f"ended before the kill at {missed} points"] if missed else []),
+        ]
     if "embeddings_extra" in cell:
         absent = cell.get("documents_absent_between")
-        missing = [f"**{absent} documents absent in between**"] if absent else []
-        return [f"{cell['embeddings_extra']} extra embeddings", *missing]
+        return [
+            f"{max(0, cell['embeddings_extra'])} extra embeddings",
+            *([] if cell["was_hit"] else ["ended before the kill"]),
+            *([f"**{absent} documents absent in between**"] if absent else []),
+        ]
     return [_spent(cell)]
 
 
