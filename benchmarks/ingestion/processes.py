@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -26,6 +27,9 @@ class Ended:
     exit_code: int
     """Negative: killed by that signal."""
     seconds: float
+    processor_seconds: float
+    """Of the process and the descendants that it waited for, without store and embedding server: the machine's load
+    hardly moves it. Right where no other child of the benchmark ended meanwhile."""
     peak_memory_mib: float
     """Of the process and all its descendants together; pages that they share count once."""
     output: str
@@ -39,7 +43,7 @@ class Running:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._output, self._errors = folder / f"{name}.out", folder / f"{name}.err"
-        self._started = time.perf_counter()
+        self._started, self._spent = time.perf_counter(), _children_seconds()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 list(command),
@@ -70,16 +74,22 @@ class Running:
             self.kill()
             code = self._process.wait()
         seconds = time.perf_counter() - self._started
+        processor_seconds = _children_seconds() - self._spent
         self._watcher.join()
         output = self._output.read_text(encoding="utf-8", errors="replace")
         tail = self._errors.read_text(encoding="utf-8", errors="replace")[-1_500:]
-        return Ended(code, seconds, self._peak_bytes / 2**20, output, tail)
+        return Ended(code, seconds, processor_seconds, self._peak_bytes / 2**20, output, tail)
 
     def _watch(self) -> None:
         while not self.has_ended:
             began = time.thread_time()
             self._peak_bytes = max(self._peak_bytes, _tree_bytes(self._process.pid))
             time.sleep(max(_SAMPLE_SECONDS, (time.thread_time() - began) / _WATCHED_SHARE))
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _tree_bytes(pid: int) -> int:

@@ -140,6 +140,7 @@ def measured(
         "embeddings_ideal": new_texts(before, expected),
         **spent(arena, stamps, reading),
         "seconds": round(ended.seconds, 1),
+        "processor_seconds": round(ended.processor_seconds, 1),
         "peak_memory_mib": round(ended.peak_memory_mib),
         **judged(errors, reading),
         **_complaint(ended),
