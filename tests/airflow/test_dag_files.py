@@ -101,6 +101,18 @@ def test_an_index_is_compared_weekly_once_somebody_wants_it_and_upkeep_runs_one_
     assert {bag.dags[name].max_active_runs for name in UPKEEP} == {1}
 
 
+def test_the_page_lists_every_dag_and_every_field_of_its_form(bag: Any) -> None:
+    page = (ROOT / "docs" / "how-to" / "airflow.md").read_text("utf-8")
+    section = page.split("## Every DAG\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    listed = {name.strip("`").replace("<source>", "demo"): (by, fields) for name, _, by, fields in rows}
+    assert {name: fields for name, (_, fields) in listed.items()} == {
+        name: ", ".join(f"`{key}`" for key in dag.params) for name, dag in bag.dags.items()
+    }
+    told = {name for name, (by, _) in listed.items() if by != "a person"}
+    assert told == {name for name, dag in bag.dags.items() if dag.schedule} | {"ingest__demo"}
+
+
 def test_dag_files_are_short_and_read_no_data() -> None:
     for path in (ROOT / "dags").glob("*.py"):
         lines = path.read_text("utf-8").splitlines()
