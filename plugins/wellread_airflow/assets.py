@@ -31,6 +31,11 @@ def changes_alias(source_id: str, collection: str = "Documents") -> AssetAlias:
     return AssetAlias(name=f"wellread changes {collection} {source_id}", group=_GROUP)
 
 
+def redriven_alias() -> AssetAlias:
+    """What the tasks that run sources for their quarantined documents have as their outlet."""
+    return AssetAlias(name="wellread redriven", group=_GROUP)
+
+
 def answers_asset(job_name: str) -> Asset:
     """Changes when the answers of a question job do."""
     short = quote(job_name, safe="")[:1000]

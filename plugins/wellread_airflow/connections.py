@@ -74,6 +74,9 @@ def opened_workspace(
     settings = load_settings(None if collection is None else {"collection": collection})
     overrides = connection_overrides(settings, connections)
     for room, fields in (changes or {}).items():
+        if not isinstance(fields, Mapping):
+            overrides[room] = fields  # a setting of no room
+            continue
         whole = overrides.get(room) or getattr(settings, room).model_dump()
         overrides[room] = _changed(whole, fields)
     if collection is not None:

@@ -7,8 +7,8 @@ from typing import Any
 _NAME = "Wellread"
 _OPERATORS = (
     *("answering", "approving", "checking", "confirming", "consenting", "evaluating", "gating", "ingesting"),
-    *("migrating", "prompting", "publishing", "reconciling", "reporting", "retrieving", "reviewing", "undoing"),
-    "watching",
+    *("migrating", "prompting", "publishing", "purging", "reconciling", "redriving", "reporting", "retiring"),
+    *("retrieving", "reviewing", "undoing", "watching"),
 )
 
 

@@ -14,9 +14,20 @@ from airflow.sdk.exceptions import ParamValidationError
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).parents[2]
 QUESTIONS = ("answer_questions", "ask", "evaluate_index", "watch_questions")
-UPKEEP = ("approve_deletions", "migrate_index", "rebuild_index", "reconcile_index", "release_source", "undo_run")
-NEEDED = {"run_id", "source"}
-"""Fields that have no default, because nobody can guess them."""
+NEEDED = {
+    "approve_deletions": {"source"},
+    "migrate_index": set(),
+    "purge_document": {"document", "reason"},
+    "rebuild_index": set(),
+    "reconcile_index": set(),
+    "redrive_quarantine": set(),
+    "release_source": {"source"},
+    "retire_source": {"source"},
+    "undo_run": {"run_id"},
+    "vacuum_index": set(),
+}
+"""The DAGs of upkeep, and the fields of each that have no default, because nobody can guess them."""
+UPKEEP = tuple(NEEDED)
 
 
 def bag_of(folder: Path) -> Any:
@@ -63,20 +74,14 @@ def test_every_form_field_has_a_title_a_description_and_a_default_that_validates
             param = copy.deepcopy(dag.params.get_param(key))  # it keeps what it resolves
             assert param.schema["title"], key
             assert param.description, key
-            param.resolve("something" if key in NEEDED else NOTSET)
+            param.resolve("something" if key in NEEDED.get(dag.dag_id, ()) else NOTSET)
 
 
 def test_an_operation_on_something_says_on_what_and_one_that_needs_nothing_starts_at_once(bag: Any) -> None:
-    asked = {name: {key for key in NEEDED if key in bag.dags[name].params} for name in UPKEEP}
-    assert asked == {
-        "approve_deletions": {"source"},
-        "migrate_index": set(),
-        "rebuild_index": set(),
-        "reconcile_index": set(),
-        "release_source": {"source"},
-        "undo_run": {"run_id"},
-    }
-    for name, keys in asked.items():
+    for name, keys in NEEDED.items():
+        params = bag.dags[name].params
+        needed = {key for key in params if params.get_param(key).value is None and not _may_be_empty(params, key)}
+        assert needed == keys, name
         if keys:
             with pytest.raises(ParamValidationError):
                 bag.dags[name].params.validate()
@@ -84,10 +89,28 @@ def test_an_operation_on_something_says_on_what_and_one_that_needs_nothing_start
             bag.dags[name].params.validate()
 
 
+def _may_be_empty(params: Any, key: str) -> bool:
+    return "null" in params.get_param(key).schema["type"]
+
+
 def test_an_index_is_compared_weekly_once_somebody_wants_it_and_upkeep_runs_one_by_one(bag: Any) -> None:
-    assert bag.dags["reconcile_index"].is_paused_upon_creation is True
-    assert bag.dags["reconcile_index"].schedule == "0 3 * * 0"
+    scheduled = {"reconcile_index": "0 3 * * 0", "vacuum_index": "30 2 * * *"}
+    for name, schedule in scheduled.items():
+        assert bag.dags[name].is_paused_upon_creation is True
+        assert bag.dags[name].schedule == schedule
     assert {bag.dags[name].max_active_runs for name in UPKEEP} == {1}
+
+
+def test_the_page_lists_every_dag_and_every_field_of_its_form(bag: Any) -> None:
+    page = (ROOT / "docs" / "how-to" / "airflow.md").read_text("utf-8")
+    section = page.split("## Every DAG\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    listed = {name.strip("`").replace("<source>", "demo"): (by, fields) for name, _, by, fields in rows}
+    assert {name: fields for name, (_, fields) in listed.items()} == {
+        name: ", ".join(f"`{key}`" for key in dag.params) for name, dag in bag.dags.items()
+    }
+    told = {name for name, (by, _) in listed.items() if by != "a person"}
+    assert told == {name for name, dag in bag.dags.items() if dag.schedule} | {"ingest__demo"}
 
 
 def test_dag_files_are_short_and_read_no_data() -> None:
@@ -114,6 +137,10 @@ def test_dag_files_are_short_and_read_no_data() -> None:
         ("undo_run", "run_id", ""),
         ("undo_run", "release", "perhaps"),
         ("approve_deletions", "source", ""),
+        ("purge_document", "document", ""),
+        ("purge_document", "reason", ""),
+        ("redrive_quarantine", "run", "perhaps"),
+        ("retire_source", "source", ""),
         ("ingest__demo", "approve_held", "perhaps"),
     ],
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from wellread.cli.ingesting import find_source, print_sheet
+from wellread.cli.ingesting import print_sheet
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, EXIT_RETRY, Output
-from wellread.ledger.redriving import mark_for_redrive
-from wellread.upkeep.vacuum import vacuum
+from wellread.ledger.redriving import mark_for_redrive, redriven
+from wellread.workspace.redriving import run_again
 
 
 def redrive(
@@ -25,21 +25,25 @@ def redrive(
         name = workspace.settings.collection
         with workspace.ledger.transaction() as tx:
             marked = mark_for_redrive(tx, name, natural_key=document, source_id=source, cause=cause)
-        sheets = []
-        for source_id in sorted({item[0] for item in marked}) if run else ():
-            declaration, is_declared = find_source(output, workspace, source_id, collection=collection)
-            sheets.append(workspace.runner.run(declaration, source_may_move=is_declared))
-        if sheets:
-            vacuum(workspace.parts, name)
+        sources = sorted({source_id for source_id, _ in marked}) if run else []
+        sheets = [run_again(workspace, source_id) for source_id in sources]
+        with workspace.ledger.reading() as reading:
+            tried = redriven(reading, name, marked)
     output.result(
         {
-            "marked": [{"source": source_id, "document": key} for source_id, key in marked],
+            "marked": [
+                {"source": item.source_id, "document": item.natural_key, "outcome": item.outcome} for item in tried
+            ],
             "runs": [sheet.as_dict() for sheet in sheets],
         }
     )
     output.line(f"{len(marked)} quarantined documents are to be tried again.")
     for sheet in sheets:
         print_sheet(output, sheet)
+    output.table(
+        ("source", "document", "outcome", "cause", "attempts"),
+        [(item.source_id, item.natural_key, item.outcome, item.cause, item.attempts) for item in tried],
+    )
     if not marked:
         raise typer.Exit(EXIT_NOTHING)
     if any(sheet.outcomes.get("failed_transient") or sheet.outcomes.get("pending") for sheet in sheets):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wellread.errors import SettingsError, WellreadError
+from wellread.errors import PolicyError, SettingsError, WellreadError
 from wellread.indexing.plans import lease_name
 from wellread.ledger import explanations, leases
 from wellread.ledger.documents import key_bytes
@@ -63,9 +63,19 @@ def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) ->
     return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached)
 
 
+def sources_folder(workspace: Workspace) -> Path:
+    """Where the YAML files of sources are, whether it exists or not."""
+    return workspace.settings.sources_folder or Path("dags/sources")
+
+
 def declared_ids(workspace: Workspace) -> frozenset[str] | None:
-    """The ids of all YAML files; ``None`` where one cannot be read: it may declare any source."""
-    folder = workspace.settings.sources_folder or Path("dags/sources")
+    """The ids of all YAML files; ``None`` where one cannot be read, or the folder that was set is not there.
+
+    What cannot be read may declare any source.
+    """
+    folder = sources_folder(workspace)
+    if workspace.settings.sources_folder is not None and not folder.is_dir():
+        return None
     paths = declaration_paths(folder) if folder.is_dir() else ()
     try:
         return frozenset(load_declaration(path).id for path in paths)
@@ -85,12 +95,24 @@ def is_declared(row: Mapping[str, Any], ids: frozenset[str] | None) -> bool:
     return is_by_path and location.is_dir()
 
 
+def require_undeclared(workspace: Workspace, source_id: str) -> None:
+    """The guard of a retirement. Raises ``PolicyError`` while the source may still be declared."""
+    with workspace.ledger.reading() as reading:
+        rows = explanations.find_source_rows(reading, workspace.settings.collection, source_id)
+    if rows and is_declared(rows[0], declared_ids(workspace)):
+        raise PolicyError(
+            f"retire the source {source_id!r}",
+            found="it is still declared, its folder is still there, or a faulty YAML file may declare it",
+            remedy="Remove its YAML file (or its folder) first; to empty a source, delete its documents there.",
+        )
+
+
 def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:
     """The declaration behind a source of the ledger: its YAML file, else the folder that was ingested by path.
 
     Raises ``SettingsError`` where neither is there.
     """
-    folder = workspace.settings.sources_folder or Path("dags/sources")
+    folder = sources_folder(workspace)
     for path in declaration_paths(folder) if folder.is_dir() else ():
         with suppress(SettingsError):  # a faulty file does not hide the others
             declaration = load_declaration(path)

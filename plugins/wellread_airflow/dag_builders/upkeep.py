@@ -10,7 +10,14 @@ from airflow.sdk import DAG, XComArg
 
 from wellread_airflow.dag_builders.forms import box_param, needed_param
 from wellread_airflow.dag_builders.shared import collection_param, new_dag, task_defaults
-from wellread_airflow.dag_builders.upkeep_docs import APPROVE_DOC, REBUILD_DOC, RECONCILE_DOC, RELEASE_DOC, UNDO_DOC
+from wellread_airflow.dag_builders.upkeep_docs import (
+    APPROVE_DOC,
+    REBUILD_DOC,
+    RECONCILE_DOC,
+    RELEASE_DOC,
+    UNDO_DOC,
+    VACUUM_DOC,
+)
 from wellread_airflow.operators.approving import ApproveHoldsOperator, ListHoldsOperator, StartIngestionOperator
 from wellread_airflow.operators.consenting import ConfirmListOperator
 from wellread_airflow.operators.reconciling import RebuildIndexOperator, ReconcileIndexOperator, VacuumIndexOperator
@@ -41,6 +48,21 @@ def build_reconcile_index_dag(
         reconcile = ReconcileIndexOperator(task_id="reconcile_index", repair="{{ params.repair }}", **common)
         reconcile >> VacuumIndexOperator(task_id="vacuum_index", **common)
         dag.add_result(reconcile.output)
+    return dag
+
+
+def build_vacuum_index_dag(dag_id: str = "vacuum_index", *, schedule: Any = "30 2 * * *", **options: Any) -> DAG:
+    """A DAG that deletes what no reader can see any more. Paused until somebody wants it."""
+    with new_upkeep_dag(
+        dag_id,
+        description="Delete what no reader can see any more",
+        doc_md=VACUUM_DOC,
+        schedule=schedule,
+        is_paused_upon_creation=True,
+        params={"collection": _collection()},
+    ) as dag:
+        vacuum = VacuumIndexOperator(task_id="vacuum_index", collection=COLLECTION, **options)
+        dag.add_result(vacuum.output)
     return dag
 
 

@@ -55,3 +55,49 @@ again and deletes what is still gone. Where nothing is held, all tasks are skipp
 
 The form of `ingest__<source>` has a field for the same, without the list: `approve_held`.
 """
+
+REDRIVE_DOC = """### Try documents in quarantine again
+
+A document that could not be read waits in quarantine until it or the settings change. Start this where something
+else is better now: a program was installed, a server is up again.
+
+* `mark_documents` marks what the form names: all, or those of a source, a stage, a cause, or single documents
+* `run_source`, once for each source of a marked document, runs it whole and announces what changed
+* `report_documents` tells of each document whether it was read, failed again and why, or is gone from its source
+
+It fails where a document was not tried to the end. A document that fails again stays in quarantine with one
+attempt more; that is no fault of this run. Without `run` the documents are marked, and nothing else happens.
+"""
+
+RETIRE_DOC = """### Close the documents of a source that is gone
+
+For a source whose YAML file is gone (or whose folder, where it was given by its path). Refused while it is
+declared.
+
+* `plan_retirement` lists its documents
+* `confirm_retirement` shows them and waits for a person, on Airflow's page under "Required Actions"
+* `retire_source` closes exactly these, by one revision
+
+The DAG `undo_run` takes that back. Declared and ingested again, the source is in use again. Where the source has
+run since the list was shown, nothing is done: start it again.
+"""
+
+PURGE_DOC = """### Remove the text of a document for ever
+
+**Nothing brings it back.** Objects, vectors, artifacts, quarantine, and answers and responses that hold it go.
+
+* `plan_purge` counts what would be removed, and changes nothing
+* `confirm_purge` shows the counts and waits for a person, on Airflow's page under "Required Actions"
+* `purge_document` removes it; its result links the receipt, which names what could not be reached
+
+An approval holds for this document as it stood then, once: where it has changed, or was let in again, the task
+fails. Its source's runs hold it off from then on; `wellread purge DOCUMENT --readmit` ends that. The document's
+name and the reason stay in this run's form, its tasks and the receipt.
+"""
+
+VACUUM_DOC = """### Delete what no reader can see any more
+
+Versions that were closed longer ago than the horizon (`indexing.horizon_seconds`) are deleted from the index. Every
+run of a source, and `reconcile_index`, do the same at their end: this is for collections whose sources run seldom.
+Daily, and paused until somebody starts it.
+"""

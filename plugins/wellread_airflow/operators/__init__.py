@@ -19,8 +19,11 @@ from wellread_airflow.operators.ingesting import (
 from wellread_airflow.operators.migrating import MigrateIndexOperator, PriceMigrationOperator
 from wellread_airflow.operators.prompting import PlanPromptsOperator, RunPromptsOperator
 from wellread_airflow.operators.publishing import PublishAnswersOperator
+from wellread_airflow.operators.purging import PlanPurgeOperator, PurgeDocumentOperator
 from wellread_airflow.operators.reconciling import RebuildIndexOperator, ReconcileIndexOperator, VacuumIndexOperator
+from wellread_airflow.operators.redriving import MarkQuarantinedOperator, ReportRedriveOperator, RunSourceOperator
 from wellread_airflow.operators.reporting import ReportRunOperator
+from wellread_airflow.operators.retiring import PlanRetirementOperator, RetireSourceOperator
 from wellread_airflow.operators.retrieving import RetrievePassagesOperator
 from wellread_airflow.operators.reviewing import ReviewAnswersOperator
 from wellread_airflow.operators.undoing import PlanUndoOperator, ReleaseSourceOperator, UndoRunOperator
@@ -41,21 +44,28 @@ __all__ = [
     "ExtractDocumentsOperator",
     "ListHoldsOperator",
     "LoadDocumentsOperator",
+    "MarkQuarantinedOperator",
     "MigrateIndexOperator",
     "PlanChangesOperator",
     "PlanPromptsOperator",
+    "PlanPurgeOperator",
+    "PlanRetirementOperator",
     "PlanUndoOperator",
     "PriceMigrationOperator",
     "PublishAnswersOperator",
     "PublishRevisionOperator",
+    "PurgeDocumentOperator",
     "RebuildIndexOperator",
     "ReconcileIndexOperator",
     "RegressionGateOperator",
     "ReleaseSourceOperator",
+    "ReportRedriveOperator",
     "ReportRunOperator",
+    "RetireSourceOperator",
     "RetrievePassagesOperator",
     "ReviewAnswersOperator",
     "RunPromptsOperator",
+    "RunSourceOperator",
     "StartIngestionOperator",
     "UndoRunOperator",
     "VacuumIndexOperator",

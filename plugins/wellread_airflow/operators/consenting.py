@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from wellread.errors import SettingsError
+from wellread.errors import PolicyError, SettingsError
 from wellread_airflow.connections import opened_workspace
 from wellread_airflow.failures import FailurePolicy, airflow_failures
 from wellread_airflow.shown_text import plain_text
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from wellread.workspace import Workspace
 
 _KIND = "lists"
+SHOWN_KEY = "shown"
+"""The XCom of a confirming task that says which list the person has seen."""
 
 
 def keep_list(workspace: Workspace, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -34,6 +38,20 @@ def keep_list(workspace: Workspace, rows: Sequence[tuple[str, str]]) -> dict[str
     return {"list": reference, "list_uri": workspace.artifacts.uri(reference), "rows": len(rows)}
 
 
+def require_shown(listed: Any, shown: Any, *, what: str) -> None:
+    """Make sure that a list is the one that a person has seen and approved.
+
+    ``shown``: the XCom ``shown`` of ``ConfirmListOperator``. Raises ``PolicyError``, and ``SettingsError`` for
+    what no listing task returns.
+    """
+    if shown != _word(_listed(listed)):
+        raise PolicyError(
+            what,
+            found="the list is another one than the one that was approved",
+            remedy="Start this again, and confirm the list that it shows.",
+        )
+
+
 class ConfirmListOperator(ApprovalOperator):
     """Show a list and wait for a person, without a worker. A rejection skips everything after this task.
 
@@ -43,7 +61,7 @@ class ConfirmListOperator(ApprovalOperator):
         response_timeout: Nobody answered for so long: the task fails, and nothing is changed.
         rest: As for ``ApprovalOperator``: ``subject``, ``notifiers``, ``assigned_users``, ...
 
-    Returns what was chosen, and by whom.
+    Returns what was chosen, and by whom. The XCom ``shown`` says which list it was: :func:`require_shown`.
     """
 
     template_fields: Collection[str] = (*ApprovalOperator.template_fields, "listed")
@@ -72,6 +90,7 @@ class ConfirmListOperator(ApprovalOperator):
             with opened_workspace() as workspace:
                 rows = get_json(workspace.artifacts, tuple[tuple[str, str], ...], listed["list"])
         self.body = _body(listed, rows, self.most_names)
+        context["ti"].xcom_push(key=SHOWN_KEY, value=_word(listed))
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -82,6 +101,12 @@ class ConfirmListOperator(ApprovalOperator):
             raise AirflowFailException("Nobody answered in time: nothing was changed.") from error
         by = answer["responded_by_user"]
         return {"chosen": answer["chosen_options"][0], "by": None if by is None else str(by["name"])[:200]}
+
+
+def _word(listed: Mapping[str, Any]) -> str:
+    """Two lists of the same word are the same list of the same things."""
+    text = json.dumps(dict(listed), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _listed(given: Any) -> Mapping[str, Any]:
