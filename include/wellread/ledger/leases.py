@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -80,17 +80,40 @@ def renew(ledger: Ledger, lease: Lease, *, seconds: float) -> None:
             .values(expires_at=epoch_now() + seconds)
         ).rowcount
     if changed != 1:
-        raise LeaseHeldError(
-            f"go on with {lease.name}",
-            found="the lease ran out and another run took it",
-            remedy="Stop this run; the other one ends the work.",
-        )
+        raise _overtaken(lease)
 
 
-def is_held(tx: Transaction, lease: Lease) -> bool:
-    """Whether the lease has not changed hands, seen from inside a transaction that depends on it."""
-    row = tx.execute(sa.select(leases).where(leases.c.name == lease.name)).one_or_none()
-    return row is not None and row.token == lease.token and row.holder == lease.holder
+def require(tx: Transaction, lease: Lease) -> None:
+    """Hold the lease until the end of ``tx``. Raises ``LeaseHeldError`` if it has changed hands."""
+    query = sa.select(leases.c.holder, leases.c.token).where(leases.c.name == lease.name)
+    row = tx.execute(query.with_for_update(read=True)).one_or_none()
+    if row is None or (row.holder, row.token) != (lease.holder, lease.token):
+        raise _overtaken(lease)
+
+
+def outlast(ledger: Ledger, held: Sequence[Lease], *, call_seconds: float, seconds: float) -> None:
+    """Make sure that leases last longer than a call that begins now, by the database's clock.
+
+    One that ran out and was not taken is taken up again. Raises ``LeaseHeldError`` if one has changed hands.
+    """
+    query = sa.select(leases.c.name, leases.c.holder, leases.c.token, leases.c.expires_at - epoch_now())
+    with ledger.reading() as reading:
+        rows = reading.execute(query.where(leases.c.name.in_([lease.name for lease in held]))).all()
+    left = {(name, holder, token): left_seconds for name, holder, token, left_seconds in rows}
+    for lease in held:
+        left_seconds = left.get((lease.name, lease.holder, lease.token))
+        if left_seconds is None:
+            raise _overtaken(lease)
+        if left_seconds <= call_seconds:
+            renew(ledger, lease, seconds=seconds)
+
+
+def _overtaken(lease: Lease) -> LeaseHeldError:
+    return LeaseHeldError(
+        f"go on with {lease.name}",
+        found="this process gave no sign of life for so long that its lease ran out and another run took it",
+        remedy="Nothing is to be repaired: the other run ends the work. Run the same command again after it.",
+    )
 
 
 def find_holder(tx: Transaction, name: str) -> str | None:
