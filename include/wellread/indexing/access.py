@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wellread.documents import EVERYBODY, NOBODY, Acl, SourceObject
-from wellread.errors import LeaseHeldError
 from wellread.indexing.content import DocumentFacts
+from wellread.indexing.fences import Fence, fence_of, lease_fence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import AccessChange, Draft, RunHandle
 from wellread.indexing.signatures import facts_sha
-from wellread.indexing.writing import Fence, fence_of, set_acl_exactly
+from wellread.indexing.writing import set_acl_exactly
 from wellread.ledger import access as ledger_access
-from wellread.ledger import leases, projections, revisions
 from wellread.ledger import objects as ledger_objects
+from wellread.ledger import projections, revisions
 from wellread.ledger.documents import KnownDocument
 from wellread.ledger.leases import Lease
 from wellread.runs import SourceDeclaration
@@ -73,16 +73,17 @@ def apply_changes(
     A crash leaves them withdrawn: the next run ends the work. Nothing here waits for extraction, gate or budget.
     """
     reason = f"access of {declaration.id}"
+    fence = lease_fence(parts, lease)
     narrowed = [change.doc_id for change in changes if has_narrowed(change.before, change.after)]
     if narrowed:
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             if len(narrowed) > DENIED_DOCUMENTS:
                 ledger_access.deny(tx, declaration.collection, "source", [declaration.id], reason)
             else:
                 ledger_access.deny(tx, declaration.collection, "document", narrowed, reason)
             revisions.append_head(tx, declaration.collection)
         flush_heads(parts, declaration.collection)
-    fence = _lease_fence(parts, lease)
     with parts.ledger.reading() as reading:
         copies = [projection, *projections.mirrors(reading, declaration.collection)]
     count = 0
@@ -90,8 +91,10 @@ def apply_changes(
         for copy in copies:
             count += _patch(parts, copy, change.doc_id, change.natural_key, change.after, fence)
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             ledger_access.set_access(tx, declaration.collection, change.doc_id, change.after)
     with parts.ledger.transaction() as tx:
+        fence.hold(tx)
         if ledger_access.allow(tx, declaration.collection, reason):
             revisions.append_head(tx, declaration.collection)
     flush_heads(parts, declaration.collection)
@@ -113,8 +116,8 @@ def _patch(
     parts: Parts, projection: Projection, doc_id: uuid.UUID, natural_key: str, acl: Acl, fence: Fence
 ) -> int:
     """The ledger first: a copy that a repair makes, and the next run, must know what may be out already."""
-    fence()
     with parts.ledger.transaction() as tx:
+        fence.hold(tx)
         rows = ledger_objects.rows_of_document(tx, projection, doc_id)
         changed = {row.object_id: {**(row.facts or {}), "acl": list(acl)} for row in rows}
         ledger_objects.set_facts(tx, projection, changed)
@@ -125,17 +128,3 @@ def _patch(
         what = f"change the access of {natural_key}"
         set_acl_exactly(parts, projection, kind, ids, acl, what=what, fence=fence)
     return len(rows)
-
-
-def _lease_fence(parts: Parts, lease: Lease) -> Fence:
-    def check() -> None:
-        with parts.ledger.reading() as reading:
-            if leases.is_held(reading, lease):
-                return
-        raise LeaseHeldError(
-            f"go on with {lease.name}",
-            found="the lease ran out and another run took it",
-            remedy="Stop this run; the other one ends the work.",
-        )
-
-    return check

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from wellread.errors import EpochMismatchError, ModelMismatchError, SettingsError
+from wellread.indexing.fences import Fence
 from wellread.indexing.parts import Parts
 from wellread.ledger import projections, revisions
 from wellread.ledger.revisions import CollectionRow
 from wellread.snapshots import Head, Projection
 
 
-def prepare_collection(parts: Parts, collection: str) -> Projection:
+def prepare_collection(parts: Parts, collection: str, *, fence: Fence) -> Projection:
     """The live projection, created where there is none, and proven to belong to this ledger.
 
     Raises ``EpochMismatchError`` if ledger or store were restored or replaced, ``ModelMismatchError`` if the
-    collection was embedded with another model.
+    collection was embedded with another model. ``fence``: of a source's lease.
     """
     head = parts.store.read_head(collection)
     with parts.ledger.reading() as reading:
@@ -33,7 +34,7 @@ def prepare_collection(parts: Parts, collection: str) -> Projection:
     _require_model(parts, projection)
     _require_same_history(row, projection, head, epochs)
     if row.acknowledged_seq == 0 or parts.store.projection_exists(projection):
-        parts.store.create_projection(projection)
+        parts.store.create_projection(projection, fence=fence)
     else:
         raise _store_lost(collection, "its physical collections are gone")
     return projection
@@ -151,7 +152,10 @@ def _store_lost(collection: str, what: str) -> EpochMismatchError:
 
 
 def flush_heads(parts: Parts, collection: str) -> Head | None:
-    """Write the newest head if the store does not have it yet. Part of every run, so a crash heals at the next."""
+    """Write the newest head if the store does not have it yet. Part of every run, so a crash heals at the next.
+
+    Needs no fence: see :meth:`VectorStore.write_head`.
+    """
     with parts.ledger.reading() as reading:
         head = revisions.pending_head(reading, collection)
     if head is None:

@@ -24,10 +24,11 @@ from wellread.indexing.content import (
     version_object,
 )
 from wellread.indexing.embedding import Embedded, embed_documents
+from wellread.indexing.fences import Fence, fence_of
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.restoring import audit_and_heal
-from wellread.indexing.writing import close_exactly, fence_of, insert_exactly
+from wellread.indexing.writing import close_exactly, insert_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import revisions, run_records
 from wellread.ledger.objects import ObjectRow
@@ -163,7 +164,7 @@ def _load_group(
     _note_store_refusals(loaded, objects, refused)
     loaded = [document for document in loaded if document.error is None]
     good = {document.row.doc_id for document in loaded}
-    audit_and_heal(parts, projection, [row for row in rows if row.doc_id in good])
+    audit_and_heal(parts, projection, [row for row in rows if row.doc_id in good], fence=fence)
     _close(parts, run, projection, [row for document in loaded for row in document.closes])
     _finish_group(parts, run, projection, group, embedded)
     return embedded.unpaid
@@ -212,18 +213,19 @@ def _clear_unknown(parts: Parts, run: RunHandle, projection: Projection, group: 
         earlier = ledger_objects.opened_by(
             reading, projection, run.revision, [document.row.doc_id for document in group]
         )
-    delete_rows(parts, projection, earlier)
+    delete_rows(parts, projection, earlier, fence=fence_of(parts, run))
 
 
-def delete_rows(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]) -> None:
+def delete_rows(parts: Parts, projection: Projection, rows: Sequence[ObjectRow], *, fence: Fence) -> None:
     """Delete the objects of reference rows from the store, then the rows."""
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
         ids = [row.object_id for row in rows if row.kind == kind]
         if ids:
-            parts.store.delete_objects(projection, kind, ids)
+            parts.store.delete_objects(projection, kind, ids, fence=fence)
     if rows:
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             ledger_objects.forget(tx, projection, [row.object_id for row in rows])
 
 
@@ -334,7 +336,7 @@ def _finish_group(
         leftovers = ledger_objects.opened_by(
             reading, projection, run.revision, [document.row.doc_id for document in failed]
         )
-    delete_rows(parts, projection, leftovers)
+    delete_rows(parts, projection, leftovers, fence=fence_of(parts, run))
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision)
         for number, document in enumerate(group):

@@ -16,12 +16,13 @@ from wellread.errors import AuditError
 from wellread.identities import embedding_key, object_id, sha256_json
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.embedding import embed_inputs
+from wellread.indexing.fences import Fence
 from wellread.indexing.heads import parts_of
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.restoring import audit_and_heal, restore_objects
 from wellread.indexing.revision_states import RevisionStates
-from wellread.indexing.writing import Fence, close_exactly, insert_exactly, set_acl_exactly
+from wellread.indexing.writing import close_exactly, insert_exactly, set_acl_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import OPEN, Projection
@@ -72,8 +73,7 @@ def mirror_documents(
     # What an earlier try only intended is in doubt: it is proven gone before it is written again.
     doubtful = [row for row in present if sound.get(_key(row)) is not row]
     if doubtful:
-        fence()
-        delete_rows(parts, other, doubtful)
+        delete_rows(parts, other, doubtful, fence=fence)
     _patch(parts, other, sound, wanted, fence=fence)
     lacking = [row for key, row in wanted.items() if key not in sound]
     embedded = _embed(parts, other, lacking, inputs, run_id=run_id)
@@ -150,6 +150,7 @@ def _patch(
         ids = [row.object_id for row in rows]
         lost |= close_exactly(parts, other, kind, ids, rev_to, fence=fence)
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             ledger_objects.set_rev_to(tx, other, ids, rev_to)
     for key, row in sound.items():
         facts = wanted[key].facts
@@ -159,6 +160,7 @@ def _patch(
         kind, acl = _kind(row), tuple(facts["acl"])
         set_acl_exactly(parts, other, kind, [row.object_id], acl, what=what, fence=fence)
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             ledger_objects.set_facts(tx, other, {row.object_id: facts})
     if lost:
         with parts.ledger.reading() as reading:
@@ -201,8 +203,8 @@ def embed_for(parts: Parts, other: Projection, inputs: Mapping[str, str], *, run
 
 
 def _write(parts: Parts, new: Projection, rows: Sequence[ObjectRow], *, fence: Fence) -> None:
-    fence()
     with parts.ledger.transaction() as tx:
+        fence.hold(tx)
         ledger_objects.intend(tx, new, rows)
     restored = restore_objects(parts, new, rows)
     chunks = [item for item in restored if isinstance(item, ChunkObject)]

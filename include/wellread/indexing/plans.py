@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from wellread.documents import Acl
 from wellread.ledger.database import Transaction
+from wellread.ledger.leases import Lease
 from wellread.runs import SourceDeclaration
 
 Action = Literal["ingest", "move", "delete"]
@@ -110,6 +111,11 @@ class RunHandle:
     def lease_name(self) -> str:
         """One lease a source."""
         return lease_name(self.collection, self.source_id)
+
+    @property
+    def lease(self) -> Lease:
+        """The lease that the run was planned under."""
+        return Lease(self.lease_name, self.lease_holder, self.lease_token)
 
 
 def lease_name(collection: str, source_id: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from wellread.artifacts.codec import get_json, put_json
+from wellread.errors import LeaseHeldError
 from wellread.indexing.content import ChunkSet
+from wellread.indexing.fences import fence_of, lease_fence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.histories import keep_history
 from wellread.indexing.mirroring import mirror_documents
@@ -18,7 +21,6 @@ from wellread.indexing.plans import Plan, RunHandle
 from wellread.indexing.recovering import audit_revision, clean_abandoned, undo_documents
 from wellread.indexing.reporting import balance_sheet
 from wellread.indexing.revision_states import revision_states
-from wellread.indexing.writing import fence_of
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import projections, revisions, run_records, term_counts
@@ -55,8 +57,9 @@ def publish_revision(
     if state != "open":
         return _already_ended(parts, run)
     unfinished = [row for row in rows if row.state in {"planned", "extracted"}]
-    undo_documents(parts, projection, run.revision, [row.doc_id for row in unfinished])
-    healed = audit_revision(parts, projection, run.revision)
+    fence = fence_of(parts, run)
+    undo_documents(parts, projection, run.revision, [row.doc_id for row in unfinished], fence=fence)
+    healed = audit_revision(parts, projection, run.revision, fence=fence)
     _mirror(parts, projection, run, rows)
     with parts.ledger.reading() as reading:
         opened = ledger_objects.opened_by(reading, projection, run.revision)
@@ -93,12 +96,12 @@ def _mirror(parts: Parts, live: Projection, run: RunHandle, rows: Sequence[Stage
     moved = [uuid.UUID(row.facts["previous_doc_id"]) for row in rows if row.facts.get("previous_doc_id")]
     documents = list(dict.fromkeys([*(row.doc_id for row in rows), *moved]))
     states = revision_states(parts, run.collection).with_published(run.revision)
+    fence = fence_of(parts, run)
     for mirror in mirrors:
-        fence = fence_of(parts, run)
         for start in range(0, len(documents), _DOCUMENTS):
             part = documents[start : start + _DOCUMENTS]
             mirror_documents(parts, live, mirror, part, states, run_id=run.run_id, fence=fence)
-        audit_revision(parts, mirror, run.revision)
+        audit_revision(parts, mirror, run.revision, fence=fence)
 
 
 def _finish_idle(parts: Parts, plan: Plan, run: RunHandle, *, seconds: float) -> Published:
@@ -138,7 +141,8 @@ def abandon_run(parts: Parts, run: RunHandle, *, reason: str) -> None:
         run_records.finish_run(tx, run.run_id, state="failed", report={"abandoned": True, "reason": reason})
     with parts.ledger.reading() as reading:
         projection = revisions.live_projection(reading, run.collection)
-    clean_abandoned(parts, projection, run.source_id)
+    with suppress(LeaseHeldError):  # who took the lease cleans
+        clean_abandoned(parts, projection, run.source_id, fence=lease_fence(parts, run.lease))
 
 
 def _given_up(row: StagedRow) -> StagedRow:

@@ -20,8 +20,9 @@ from wellread.indexing.content import (
     shown_title,
     version_object,
 )
+from wellread.indexing.fences import Fence
 from wellread.indexing.parts import Parts
-from wellread.indexing.writing import Fence, insert_exactly, missing_from_store, unfenced
+from wellread.indexing.writing import insert_exactly, missing_from_store
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.objects import ObjectRow
@@ -113,9 +114,7 @@ def _restored_version(row: ObjectRow, desired: Sequence[DesiredChunk], content: 
     )
 
 
-def audit_and_heal(
-    parts: Parts, projection: Projection, rows: Sequence[ObjectRow], *, fence: Fence = unfenced
-) -> Healed:
+def audit_and_heal(parts: Parts, projection: Projection, rows: Sequence[ObjectRow], *, fence: Fence) -> Healed:
     """Every row's object is in the store and in the vector index, healed by a new copy where it was not.
 
     Raises ``AuditError`` if copies keep getting lost.
@@ -124,7 +123,7 @@ def audit_and_heal(
     repaired = 0
     for _ in range(_ROUNDS):
         lost = lost_objects(parts, projection, waiting)
-        _acknowledge(parts, projection, waiting, lost)
+        _acknowledge(parts, projection, waiting, lost, fence)
         if not lost:
             return Healed(len(rows), repaired)
         repaired += len(lost)
@@ -136,19 +135,19 @@ def audit_and_heal(
             found=f"{len(still)} are not in the vector index after {_ROUNDS} repairs, such as {still[0].object_id}",
             remedy="Check the Weaviate server's log and disk, then run the source again.",
         )
-    with parts.ledger.transaction() as tx:
-        ledger_objects.acknowledge(tx, projection, [row.object_id for row in waiting])
+    _acknowledge(parts, projection, waiting, still, fence)
     return Healed(len(rows), repaired)
 
 
 def _acknowledge(
-    parts: Parts, projection: Projection, rows: Sequence[ObjectRow], lost: Sequence[ObjectRow]
+    parts: Parts, projection: Projection, rows: Sequence[ObjectRow], lost: Sequence[ObjectRow], fence: Fence
 ) -> None:
     """Note what the audit found, once: looking again later writes nothing."""
     missing = {row.object_id for row in lost}
     found = [row.object_id for row in rows if row.object_id not in missing and row.acknowledged_at is None]
     if found:
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             ledger_objects.acknowledge(tx, projection, found)
 
 
@@ -164,7 +163,7 @@ def lost_objects(parts: Parts, projection: Projection, rows: Sequence[ObjectRow]
 
 
 def write_copies(
-    parts: Parts, projection: Projection, lost: Sequence[ObjectRow], *, fence: Fence = unfenced
+    parts: Parts, projection: Projection, lost: Sequence[ObjectRow], *, fence: Fence
 ) -> list[ObjectRow]:
     """Intend the next copies, write them, then delete the lost ones. Readers drop second copies meanwhile."""
     copies = [
@@ -177,18 +176,19 @@ def write_copies(
         for row in lost
     ]
     with parts.ledger.transaction() as tx:
+        fence.hold(tx)
         ledger_objects.intend(tx, projection, copies)
     restored = restore_objects(parts, projection, copies)
     chunks = [item for item in restored if isinstance(item, ChunkObject)]
     versions = [item for item in restored if isinstance(item, VersionObject)]
     insert_exactly(parts, projection, "chunks", chunks, fence=fence)
     insert_exactly(parts, projection, "versions", versions, fence=fence)
-    fence()
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
         ids = [row.object_id for row in lost if row.kind == kind]
         if ids:
-            parts.store.delete_objects(projection, kind, ids)
+            parts.store.delete_objects(projection, kind, ids, fence=fence)
     with parts.ledger.transaction() as tx:
+        fence.hold(tx)
         ledger_objects.forget(tx, projection, [row.object_id for row in lost])
     return copies

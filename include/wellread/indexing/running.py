@@ -16,6 +16,7 @@ from wellread.indexing import extraction, loading
 from wellread.indexing.access import apply_changes
 from wellread.indexing.affording import budget_stop, set_unaffordable_aside
 from wellread.indexing.estimating import Estimate, estimate_plan
+from wellread.indexing.fences import lease_fence
 from wellread.indexing.heads import flush_heads, parts_of_live, prepare_collection
 from wellread.indexing.parts import Parts
 from wellread.indexing.planning import plan_wave
@@ -82,7 +83,7 @@ class Runner:
     ) -> RunHandle:
         parts = self._bound(declaration.collection)  # under the lease no switch can come between
         with self._source(declaration) as source:
-            projection = self._recover(parts, declaration, source_may_move=source_may_move)
+            projection = self._recover(parts, declaration, lease, source_may_move=source_may_move)
             with parts.ledger.transaction() as tx:
                 run_records.start_run(tx, run_id, declaration.collection, declaration.id)
             plan, draft = plan_wave(parts, declaration, source, run_id)
@@ -113,17 +114,20 @@ class Runner:
                 return _handle(plan, revision.plan_ref, lease, revision.number)
         return None
 
-    def _recover(self, parts: Parts, declaration: SourceDeclaration, *, source_may_move: bool) -> Projection:
-        projection = prepare_collection(parts, declaration.collection)
+    def _recover(
+        self, parts: Parts, declaration: SourceDeclaration, lease: Lease, *, source_may_move: bool
+    ) -> Projection:
+        fence = lease_fence(parts, lease)
+        projection = prepare_collection(parts, declaration.collection, fence=fence)
         flush_heads(parts, declaration.collection)
         with parts.ledger.transaction() as tx:
             ledger_documents.register_source(tx, declaration, may_move=source_may_move)
-        abandon_open(parts, declaration.collection, declaration.id)
-        clean_abandoned(parts, projection, declaration.id)
+        abandon_open(parts, declaration.collection, declaration.id, fence=fence)
+        clean_abandoned(parts, projection, declaration.id, fence=fence)
         with parts.ledger.reading() as reading:
             copies = [projection, *projections.mirrors(reading, declaration.collection)]
         for copy in copies:
-            audit_newest(parts, copy, declaration.id)
+            audit_newest(parts, copy, declaration.id, fence=fence)
         return projection
 
     def _freeze(
@@ -137,6 +141,7 @@ class Runner:
         parts, declaration = self.parts, plan.declaration
         highest = parts.store.highest_revision(projection) if plan.documents else 0
         with parts.ledger.transaction() as tx:
+            leases.require(tx, lease)  # the plan is of the state that only this run could change since
             for effect in effects:
                 effect(tx)
             run_records.update_run(tx, plan.run_id, plan_ref=plan_ref)
@@ -219,7 +224,7 @@ class Runner:
         plan = self.read_plan(run.plan_ref)
         with self._working(run) if self._is_open(run) else nullcontext():
             published = publish_revision(self._bound(run.collection), plan, run, seconds=seconds)
-        leases.release(self.parts.ledger, Lease(run.lease_name, run.lease_holder, run.lease_token))
+        leases.release(self.parts.ledger, run.lease)
         return published
 
     def _is_open(self, run: RunHandle) -> bool:
@@ -235,7 +240,7 @@ class Runner:
         except RevisionClosedError:
             pass
         finally:
-            leases.release(self.parts.ledger, Lease(run.lease_name, run.lease_holder, run.lease_token))
+            leases.release(self.parts.ledger, run.lease)
 
     def read_plan(self, plan_ref: str) -> Plan:
         """The frozen plan of a run."""
@@ -274,6 +279,10 @@ class Runner:
                 with suppress(BudgetExhaustedError):  # the sheet says it, once what costs nothing is loaded too
                     self.load(run, batch)
             return self.publish(run, seconds=time.monotonic() - started).sheet
+        except RevisionClosedError:
+            with self.parts.ledger.reading() as reading:  # overtaken: a later run ends it, or its repetition
+                leases.require(reading, run.lease)
+            raise
         except WellreadError as error:
             self._abandon_quietly(run, error)
             raise
@@ -300,8 +309,7 @@ class Runner:
 
     @contextmanager
     def _working(self, run: RunHandle) -> Iterator[None]:
-        lease = Lease(run.lease_name, run.lease_holder, run.lease_token)
-        with leases.kept_alive(self.parts.ledger, lease, seconds=self.parts.lease_seconds):
+        with leases.kept_alive(self.parts.ledger, run.lease, seconds=self.parts.lease_seconds):
             yield
 
 

@@ -14,34 +14,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from wellread.documents import Acl, ChunkObject, VersionObject
-from wellread.errors import AuditError, TransientError, WriteUnknownError
+from wellread.errors import AuditError, LeaseHeldError, TransientError, WriteUnknownError
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import RunHandle
-from wellread.ledger import revisions
 from wellread.retries import wait_seconds
 from wellread.snapshots import Projection
-from wellread.stores.protocol import ObjectKind, StoredObject, WriteResult
+from wellread.stores.protocol import Fence, ObjectKind, StoredObject, WriteResult
 
 IndexObject = TypeVar("IndexObject", ChunkObject, VersionObject)
-
-Fence = Callable[[], None]
-"""Raises where this run may no longer write. Asked before each call to the store: a process that slept through
-its lease must not wake up in the middle of its tries and write over what others did since."""
-
-
-def unfenced() -> None:
-    """For writes under a lease that was taken just now."""
-
-
-def fence_of(parts: Parts, run: RunHandle) -> Fence:
-    """The fence of a run: its revision must still be open. Raises ``RevisionClosedError``."""
-
-    def check() -> None:
-        assert run.revision is not None
-        with parts.ledger.reading() as reading:
-            revisions.require_open(reading, run.collection, run.revision)
-
-    return check
 
 
 @dataclass(slots=True)
@@ -58,7 +37,7 @@ def insert_exactly(
     kind: ObjectKind,
     objects: Sequence[IndexObject],
     *,
-    fence: Fence = unfenced,
+    fence: Fence,
 ) -> Written:
     """Insert objects in bounded requests, a few at once. Raises ``TransientError`` when tries run out."""
     size = parts.settings.objects_per_request
@@ -86,10 +65,9 @@ def _insert_until_known(
     written = Written()
     error: TransientError | None = None
     for attempt in range(1, parts.settings.write_attempts + 1):
-        fence()
         # The outcome of an earlier try is unknown: its ids are proven gone before they are written again.
-        failed = None if attempt == 1 else _try_delete(parts, projection, kind, list(waiting))
-        error = failed or _try_insert(parts, projection, waiting, written)
+        failed = None if attempt == 1 else _try_delete(parts, projection, kind, list(waiting), fence)
+        error = failed or _try_insert(parts, projection, waiting, written, fence)
         if not waiting:
             return written
         _pause(parts, error, attempt)
@@ -105,10 +83,13 @@ def _try_insert(
     projection: Projection,
     waiting: dict[uuid.UUID, IndexObject],
     written: Written,
+    fence: Fence,
 ) -> TransientError | None:
     """One request; what it settled leaves ``waiting``. A raised transient error leaves all of them unknown."""
     try:
-        result: WriteResult = _insert(parts, projection, list(waiting.values()))
+        result: WriteResult = _insert(parts, projection, list(waiting.values()), fence)
+    except LeaseHeldError:
+        raise
     except TransientError as error:
         return error
     written.stored |= result.stored
@@ -119,19 +100,22 @@ def _try_insert(
 
 
 def _insert(
-    parts: Parts, projection: Projection, objects: Sequence[ChunkObject] | Sequence[VersionObject]
+    parts: Parts, projection: Projection, objects: Sequence[ChunkObject] | Sequence[VersionObject], fence: Fence
 ) -> WriteResult:
     chunks = [item for item in objects if isinstance(item, ChunkObject)]
     if chunks:
-        return parts.store.insert_chunks(projection, chunks)
-    return parts.store.insert_versions(projection, [item for item in objects if isinstance(item, VersionObject)])
+        return parts.store.insert_chunks(projection, chunks, fence=fence)
+    versions = [item for item in objects if isinstance(item, VersionObject)]
+    return parts.store.insert_versions(projection, versions, fence=fence)
 
 
 def _try_delete(
-    parts: Parts, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]
+    parts: Parts, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], fence: Fence
 ) -> TransientError | None:
     try:
-        parts.store.delete_objects(projection, kind, object_ids)
+        parts.store.delete_objects(projection, kind, object_ids, fence=fence)
+    except LeaseHeldError:
+        raise
     except TransientError as error:
         return error
     return None
@@ -147,17 +131,19 @@ def patch_exactly(
     what: str,
     patch: Callable[[Sequence[uuid.UUID]], WriteResult],
     object_ids: Sequence[uuid.UUID],
-    *,
-    fence: Fence = unfenced,
 ) -> set[uuid.UUID]:
-    """Patch one property of objects, which may be repeated freely. Returns the ids that are gone."""
+    """Patch one property of objects, which may be repeated freely. Returns the ids that are gone.
+
+    ``patch`` asks its fence itself, before each request.
+    """
     waiting = list(object_ids)
     gone: set[uuid.UUID] = set()
     error: TransientError | None = None
     for attempt in range(1, parts.settings.write_attempts + 1):
-        fence()
         try:
             result = patch(waiting)
+        except LeaseHeldError:
+            raise
         except TransientError as raised:
             error = raised
         else:
@@ -180,7 +166,7 @@ def close_exactly(
     object_ids: Sequence[uuid.UUID],
     rev_to: int,
     *,
-    fence: Fence = unfenced,
+    fence: Fence,
 ) -> set[uuid.UUID]:
     """Set ``rev_to`` (0 opens again) and audit it by reading it back. Returns the ids that the store has lost.
 
@@ -191,9 +177,8 @@ def close_exactly(
     patch_exactly(
         parts,
         f"close {len(object_ids)} {kind} of {projection.collection}",
-        lambda ids: parts.store.set_rev_to(projection, kind, ids, rev_to),
+        lambda ids: parts.store.set_rev_to(projection, kind, ids, rev_to, fence=fence),
         object_ids,
-        fence=fence,
     )
     stored = parts.store.fetch_objects(projection, kind, object_ids)
     wrong = [item for item in object_ids if item in stored and stored[item].rev_to != rev_to]
@@ -214,10 +199,10 @@ def set_acl_exactly(
     acl: Acl,
     *,
     what: str,
-    fence: Fence = unfenced,
+    fence: Fence,
 ) -> None:
     """Set who may read objects; those that are gone need nothing. ``what``: for the error."""
-    patch_exactly(parts, what, lambda ids: parts.store.set_acl(projection, kind, ids, acl), object_ids, fence=fence)
+    patch_exactly(parts, what, lambda ids: parts.store.set_acl(projection, kind, ids, acl, fence=fence), object_ids)
 
 
 def missing_from_store(

@@ -32,6 +32,14 @@ def projections_in_state(tx: Transaction, name: str, state: str) -> list[Project
     return [_projection(row) for row in tx.execute(query.order_by(projections.c.number))]
 
 
+def state_of(tx: Transaction, projection: Projection) -> str:
+    """The state of one copy."""
+    query = sa.select(projections.c.state).where(
+        projections.c.collection == projection.collection, projections.c.number == projection.number
+    )
+    return str(tx.execute(query).scalar_one())
+
+
 def mirrors(tx: Transaction, name: str) -> list[Projection]:
     """The copies that every run keeps in step with the live one, oldest first."""
     query = sa.select(projections).where(projections.c.collection == name, projections.c.state.in_(MIRRORS))

@@ -84,6 +84,9 @@ leases = Table(
     Column("process", JSON, comment="host, pid and start of the holder, where it lives in one process"),
     Column("token", BigInteger, nullable=False, comment="Grows with every change of hands: the fence."),
     Column("expires_at", Moment, nullable=False),
+    Column("taken_at", Moment, comment="When it changed hands last."),
+    Column("host", Text, comment="Where the holder gave its last sign of life."),
+    Column("pid", BigInteger, comment="The process there."),
 )
 
 revisions = Table(

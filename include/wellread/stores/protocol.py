@@ -7,7 +7,7 @@ they are written again: the caller (``wellread.indexing``) does that, the store 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -16,6 +16,14 @@ from wellread.filters import Equals, Filter, all_of
 from wellread.snapshots import Head, Projection, Snapshot
 
 ObjectKind = Literal["chunks", "versions"]
+
+Fence = Callable[[], None]
+"""Asked right before each request that changes the store, in the thread that sends it. It raises where the writer
+may no longer write; then nothing more is sent, and what it raised goes up as it is."""
+
+
+def unfenced() -> None:
+    """For a writer that nobody competes with: the only one, or one whose late request could do no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +105,13 @@ class VersionHit:
 
 
 class VectorStore(Protocol):
-    """Physical collections, heads and searches of one database."""
+    """Physical collections, heads and searches of one database.
+
+    What changes the store asks a fence, which every caller must name.
+    """
 
     # -- projections and heads ------------------------------------------------------------------------
-    def create_projection(self, projection: Projection) -> None:
+    def create_projection(self, projection: Projection, *, fence: Fence) -> None:
         """Create both physical collections, or check that existing ones have this schema and model.
 
         Raises ``SchemaMismatchError``, ``ModelMismatchError`` or ``EpochMismatchError``.
@@ -109,33 +120,53 @@ class VectorStore(Protocol):
     def projection_exists(self, projection: Projection) -> bool:
         """Whether both physical collections exist."""
 
-    def drop_projection(self, projection: Projection) -> None:
+    def drop_projection(self, projection: Projection, *, fence: Fence) -> None:
         """Delete both physical collections; missing ones are no error."""
 
     def write_head(self, head: Head) -> None:
-        """Insert the head row and delete rows of this collection below ``seq`` - 20."""
+        """Insert the head row and delete rows of this collection below ``seq`` - 20.
+
+        It needs no fence. The ledger gives out each ``seq`` once, with one content, under the lock of its counter:
+        whoever writes this row, how often and how late, readers take the highest one, and that has not changed.
+        """
 
     def read_head(self, collection: str) -> Head | None:
         """The newest head row of a logical collection, or ``None`` if it has none."""
 
     # -- writes ---------------------------------------------------------------------------------------
-    def insert_chunks(self, projection: Projection, objects: Sequence[ChunkObject]) -> WriteResult:
+    def insert_chunks(self, projection: Projection, objects: Sequence[ChunkObject], *, fence: Fence) -> WriteResult:
         """One request, one outcome for each object. The caller bounds count and bytes."""
 
-    def insert_versions(self, projection: Projection, objects: Sequence[VersionObject]) -> WriteResult:
+    def insert_versions(
+        self, projection: Projection, objects: Sequence[VersionObject], *, fence: Fence
+    ) -> WriteResult:
         """The same for document versions (no vector)."""
 
     def set_rev_to(
-        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], rev_to: int
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        rev_to: int,
+        *,
+        fence: Fence,
     ) -> WriteResult:
         """Close (or with 0 reopen) objects by patching one property. A vanished id is ``refused``."""
 
     def set_acl(
-        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], acl: Acl
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        acl: Acl,
+        *,
+        fence: Fence,
     ) -> WriteResult:
         """Patch the access list."""
 
-    def delete_objects(self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]) -> None:
+    def delete_objects(
+        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], *, fence: Fence
+    ) -> None:
         """Delete by id and prove that none is left. Missing ids are no error."""
 
     # -- audits ---------------------------------------------------------------------------------------

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from wellread.documents import Acl, ChunkObject, VersionObject
 from wellread.snapshots import Head, Projection, Snapshot
-from wellread.stores.protocol import ObjectKind, Scope, SearchHit, StoredObject, VersionHit, WriteResult
+from wellread.stores.protocol import (
+    Fence,
+    ObjectKind,
+    Scope,
+    SearchHit,
+    StoredObject,
+    VersionHit,
+    WriteResult,
+    unfenced,
+)
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_audits import (
     count_of,
@@ -94,11 +103,12 @@ class WeaviateStore:
         self._client.close()
 
     # -- projections and heads ------------------------------------------------------------------------
-    def create_projection(self, projection: Projection) -> None:
+    def create_projection(self, projection: Projection, *, fence: Fence = unfenced) -> None:
         """Create both physical collections and the collection of heads, or check those that exist."""
         check_collection_name(projection.collection)
         create_heads(self._client)
         for kind in _KINDS:
+            fence()
             create_collection(self._client, projection, kind)
 
     def projection_exists(self, projection: Projection) -> bool:
@@ -106,9 +116,10 @@ class WeaviateStore:
         with translated(f"Look for the collections of {projection.collection}"):
             return all(self._client.collections.exists(physical_name(projection, kind)) for kind in _KINDS)
 
-    def drop_projection(self, projection: Projection) -> None:
+    def drop_projection(self, projection: Projection, *, fence: Fence = unfenced) -> None:
         """Delete both physical collections; missing ones are no error."""
         for kind in _KINDS:
+            fence()
             with translated(f"Drop {physical_name(projection, kind)}"):
                 self._client.collections.delete(physical_name(projection, kind))
 
@@ -122,7 +133,9 @@ class WeaviateStore:
         return read_newest_head(self._client, collection)
 
     # -- writes ---------------------------------------------------------------------------------------
-    def insert_chunks(self, projection: Projection, objects: Sequence[ChunkObject]) -> WriteResult:
+    def insert_chunks(
+        self, projection: Projection, objects: Sequence[ChunkObject], *, fence: Fence = unfenced
+    ) -> WriteResult:
         """Each object sent once. A vector that cannot be indexed is refused before anything is sent."""
         faults = {item.object_id: fault for item in objects if (fault := vector_fault(item.vector)) is not None}
         rows = [
@@ -131,29 +144,50 @@ class WeaviateStore:
             if item.object_id not in faults
         ]
         check_dimensions(rows, dimensions=projection.model.dimensions, collection=projection.chunks)
-        outcome = insert_rows(self._collection(projection, "chunks"), rows, self._settings)
+        outcome = insert_rows(self._collection(projection, "chunks"), rows, self._settings, fence)
         return WriteResult(stored=outcome.stored, refused={**faults, **outcome.refused}, unknown=outcome.unknown)
 
-    def insert_versions(self, projection: Projection, objects: Sequence[VersionObject]) -> WriteResult:
+    def insert_versions(
+        self, projection: Projection, objects: Sequence[VersionObject], *, fence: Fence = unfenced
+    ) -> WriteResult:
         """The same for document versions (no vector)."""
         rows = [Row(item.object_id, version_properties(item), None) for item in objects]
-        return insert_rows(self._collection(projection, "versions"), rows, self._settings)
+        return insert_rows(self._collection(projection, "versions"), rows, self._settings, fence)
 
     def set_rev_to(
-        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], rev_to: int
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        rev_to: int,
+        *,
+        fence: Fence = unfenced,
     ) -> WriteResult:
         """Close (or with 0 reopen) objects by patching one property. A vanished id is ``refused``."""
-        return self._patch(projection, kind, object_ids, {"rev_to": rev_to})
+        return self._patch(projection, kind, object_ids, {"rev_to": rev_to}, fence)
 
     def set_acl(
-        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID], acl: Acl
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        acl: Acl,
+        *,
+        fence: Fence = unfenced,
     ) -> WriteResult:
         """Patch the access list."""
-        return self._patch(projection, kind, object_ids, {"acl": [printable(group) for group in acl]})
+        return self._patch(projection, kind, object_ids, {"acl": [printable(group) for group in acl]}, fence)
 
-    def delete_objects(self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]) -> None:
+    def delete_objects(
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        *,
+        fence: Fence = unfenced,
+    ) -> None:
         """Delete by id and prove that none is left. Missing ids are no error."""
-        delete_ids(self._collection(projection, kind), object_ids, self._settings)
+        delete_ids(self._collection(projection, kind), object_ids, self._settings, fence)
 
     # -- audits ---------------------------------------------------------------------------------------
     def vector_indexed_ids(self, projection: Projection, rev_from: int, expected_count: int) -> set[uuid.UUID]:
@@ -306,6 +340,7 @@ class WeaviateStore:
         kind: ObjectKind,
         object_ids: Sequence[uuid.UUID],
         properties: dict[str, Any],
+        fence: Fence,
     ) -> WriteResult:
         unique = list(dict.fromkeys(object_ids))
-        return patch_objects(self._collection(projection, kind), unique, properties, self._settings)
+        return patch_objects(self._collection(projection, kind), unique, properties, self._settings, fence)

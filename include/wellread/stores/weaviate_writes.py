@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import AuditError, ModelMismatchError
-from wellread.stores.protocol import WriteResult
+from wellread.stores.protocol import Fence, WriteResult
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_errors import (
     CallFailedError,
@@ -77,7 +77,9 @@ def check_dimensions(rows: Sequence[Row], *, dimensions: int, collection: str) -
             )
 
 
-def insert_rows(collection: Collection[Any, Any], rows: Sequence[Row], settings: StoreSettings) -> WriteResult:
+def insert_rows(
+    collection: Collection[Any, Any], rows: Sequence[Row], settings: StoreSettings, fence: Fence
+) -> WriteResult:
     """Send each row once. After a request without an answer the rest is not sent and is unknown too."""
     stored: set[uuid.UUID] = set()
     refused: dict[uuid.UUID, str] = {}
@@ -86,7 +88,7 @@ def insert_rows(collection: Collection[Any, Any], rows: Sequence[Row], settings:
         if unknown:
             unknown.update(row.object_id for row in batch)
             continue
-        outcome = _insert_batch(collection, batch)
+        outcome = _insert_batch(collection, batch, fence)
         stored |= outcome.stored
         refused.update(outcome.refused)
         unknown |= outcome.unknown
@@ -108,7 +110,7 @@ def batches(rows: Sequence[Row], settings: StoreSettings) -> Iterator[list[Row]]
         yield batch
 
 
-def _insert_batch(collection: Collection[Any, Any], batch: Sequence[Row]) -> WriteResult:
+def _insert_batch(collection: Collection[Any, Any], batch: Sequence[Row], fence: Fence) -> WriteResult:
     from weaviate.classes.data import DataObject
     from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
@@ -122,6 +124,7 @@ def _insert_batch(collection: Collection[Any, Any], batch: Sequence[Row]) -> Wri
         )
         for row in batch
     ]
+    fence()
     try:
         errors = {index: error.message for index, error in collection.data.insert_many(objects).errors.items()}
     except WeaviateInsertManyAllFailedError as error:
@@ -130,16 +133,16 @@ def _insert_batch(collection: Collection[Any, Any], batch: Sequence[Row]) -> Wri
         if error.code in _NEVER_TAKEN or key_was_refused(error.code, error.details):
             raise typed_failure(asked, error.code, error.details) from error
         if error.code == "RESOURCE_EXHAUSTED" and "larger than max" in error.details:
-            return _too_large(collection, batch, error.details)
+            return _too_large(collection, batch, error.details, fence)
         return WriteResult(stored=frozenset(), unknown=frozenset(ids))
     return _sorted_outcome(asked, ids, errors)
 
 
-def _too_large(collection: Collection[Any, Any], batch: Sequence[Row], details: str) -> WriteResult:
+def _too_large(collection: Collection[Any, Any], batch: Sequence[Row], details: str, fence: Fence) -> WriteResult:
     """A request above the transport's limit was not sent: try its objects one by one, refuse the giant."""
     if len(batch) == 1:
         return WriteResult(stored=frozenset(), refused={batch[0].object_id: details})
-    parts = [_insert_batch(collection, [row]) for row in batch]
+    parts = [_insert_batch(collection, [row], fence) for row in batch]
     return WriteResult(
         stored=frozenset().union(*(part.stored for part in parts)),
         refused={key: message for part in parts for key, message in part.refused.items()},
@@ -162,10 +165,11 @@ def patch_objects(
     object_ids: Sequence[uuid.UUID],
     properties: Mapping[str, Any],
     settings: StoreSettings,
+    fence: Fence,
 ) -> WriteResult:
     """Merge ``properties`` into each object, several at once. Vector and other properties stay."""
     with ThreadPoolExecutor(max_workers=settings.patch_threads_count, thread_name_prefix="patch") as pool:
-        outcomes = list(pool.map(lambda object_id: _patch(collection, object_id, properties), object_ids))
+        outcomes = list(pool.map(lambda object_id: _patch(collection, object_id, properties, fence), object_ids))
     refused: dict[uuid.UUID, str] = {}
     stored, unknown = set(), set()
     for object_id, (is_known, message) in zip(object_ids, outcomes, strict=True):
@@ -179,13 +183,14 @@ def patch_objects(
 
 
 def _patch(
-    collection: Collection[Any, Any], object_id: uuid.UUID, properties: Mapping[str, Any]
+    collection: Collection[Any, Any], object_id: uuid.UUID, properties: Mapping[str, Any], fence: Fence
 ) -> tuple[bool, str | None]:
     """Whether the outcome is known, and the server's message if it refused."""
     import httpx
     from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateConnectionError, WeaviateTimeoutError
 
     asked = f"Patch object {object_id} of {collection.name}"
+    fence()
     try:
         collection.data.update(uuid=object_id, properties=dict(properties))
     except UnexpectedStatusCodeError as error:
@@ -200,21 +205,29 @@ def _patch(
     return True, None
 
 
-def delete_ids(collection: Collection[Any, Any], object_ids: Sequence[uuid.UUID], settings: StoreSettings) -> None:
+def delete_ids(
+    collection: Collection[Any, Any], object_ids: Sequence[uuid.UUID], settings: StoreSettings, fence: Fence
+) -> None:
     """Delete and prove it: every id is looked up afterwards, over and over until none is left.
 
     The many are deleted by a filter, in few calls. A killed server may have lost an object's entry in the index
     that filters read and still hold the object: so the proof asks for each id itself, and what is left is deleted
     one by one. Raises ``AuditError`` if some stay after several rounds.
     """
+
+    def delete(object_id: uuid.UUID) -> bool:
+        fence()
+        return collection.data.delete_by_id(object_id)
+
     left = list(dict.fromkeys(object_ids))
     for start in range(0, len(left), DELETE_IDS_PER_CALL):
+        fence()
         _delete_call(collection, left[start : start + DELETE_IDS_PER_CALL])
     for _ in range(_DELETE_ROUNDS):
         left = _still_there(collection, left, settings)
         if not left:
             return
-        _each(collection, collection.data.delete_by_id, left, settings)
+        _each(collection, delete, left, settings)
     raise AuditError(
         f"Delete {len(object_ids)} objects from {collection.name}",
         found=f"{len(left)} are still there after {_DELETE_ROUNDS} rounds, {left[0]} for one",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+from wellread.indexing.fences import Fence
 from wellread.indexing.mirroring import Filled, mirror_documents
 from wellread.indexing.parts import Parts
 from wellread.indexing.revision_states import revision_states
-from wellread.indexing.writing import Fence
 from wellread.ledger import projections
 from wellread.snapshots import Projection
 

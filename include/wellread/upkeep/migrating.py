@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from wellread.errors import AuditError, LeaseHeldError, SettingsError
+from wellread.indexing.fences import CopyFence
 from wellread.indexing.heads import flush_heads, known_projection, parts_of
 from wellread.indexing.mirroring import Filled, embed_for, mirror_documents, wanted_rows, with_other_model
 from wellread.indexing.parts import Parts
@@ -134,7 +135,7 @@ def _copies(parts: Parts, collection: str, *, anew: bool) -> tuple[Projection, P
 
 def _create(parts: Parts, new: Projection) -> None:
     """Make the copy in the store; only then do runs write it."""
-    parts.store.create_projection(new)
+    parts.store.create_projection(new, fence=CopyFence(parts, new, ("creating", "migrating")))
     with parts.ledger.transaction() as tx:
         revisions.locked_collection(tx, new.collection)
         if new in projections.projections_in_state(tx, new.collection, "creating"):
@@ -241,7 +242,7 @@ def _switch(parts: Parts, live: Projection, new: Projection, *, run_id: str, wai
             _catch_up(parts, live, new, held, run_id=run_id)
             with parts.ledger.transaction() as tx:
                 revisions.locked_collection(tx, live.collection)
-                held.require(tx)
+                held.fence.hold(tx)
                 if held.misses_one(tx):
                     continue
                 projections.switch_to(tx, new, becomes="retained")

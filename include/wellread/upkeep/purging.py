@@ -121,7 +121,7 @@ def purge(
     flush_heads(parts, target.collection)
     with source_lease(parts, target.collection, target.source_id, purpose="purge") as held:
         found = _noted(parts, target, held)
-        _forget_rows(parts, target, found)
+        _forget_rows(parts, target, found, held)
         _delete_objects(parts, target, found, held)
         rewrite_records(parts, target.collection, target.source_id, found)
         forget_answers(parts, found, forget_cached)
@@ -133,23 +133,23 @@ def purge(
 
 def _noted(parts: Parts, target: PurgeTarget, held: HeldLease) -> Inventory:
     """The inventory, in the ledger before anything of it is removed."""
-    abandon_open(parts, target.collection, target.source_id)
+    abandon_open(parts, target.collection, target.source_id, fence=held.fence)
     with parts.ledger.reading() as reading:
         live = revisions.live_projection(reading, target.collection)
-    clean_abandoned(parts, live, target.source_id)
+    clean_abandoned(parts, live, target.source_id, fence=held.fence)
     with parts.ledger.reading() as reading:
         row = purges.find_purge(reading, target.collection, target.source_id, target.natural_key)
     found = Inventory({str(doc_id) for doc_id in target.doc_ids})
     found.add({} if row is None else row["work"])
     take_inventory(parts, target.collection, target.source_id, target.natural_key, found)
     take_inventory_of_answers(parts, found)
-    held.fence()
     with parts.ledger.transaction() as tx:
+        held.fence.hold(tx)
         purges.save_work(tx, target.collection, target.source_id, target.natural_key, found.as_dict())
     return found
 
 
-def _forget_rows(parts: Parts, target: PurgeTarget, found: Inventory) -> None:
+def _forget_rows(parts: Parts, target: PurgeTarget, found: Inventory, held: HeldLease) -> None:
     """One transaction: the terms of its visible chunks are subtracted exactly when its row goes."""
     with parts.ledger.reading() as reading:
         projection = revisions.live_projection(reading, target.collection)
@@ -158,6 +158,7 @@ def _forget_rows(parts: Parts, target: PurgeTarget, found: Inventory) -> None:
     rows = [row for items in shown.values() for row in items]
     differences, chunks = term_differences(parts, (), rows)
     with parts.ledger.transaction() as tx:
+        held.fence.hold(tx)
         revisions.locked_collection(tx, target.collection)
         term_counts.add_terms(tx, target.collection, chunks=chunks, differences=differences)
         purges.forget_document(tx, target.collection, target.source_id, target.natural_key, found.ids())
@@ -167,8 +168,7 @@ def _delete_objects(parts: Parts, target: PurgeTarget, found: Inventory, held: H
     for projection in copies(parts, target.collection):
         with parts.ledger.reading() as reading:
             rows = ledger_objects.rows_of_documents(reading, projection, found.ids())
-        held.fence()
-        delete_rows(parts, projection, rows)
+        delete_rows(parts, projection, rows, fence=held.fence)
     with parts.ledger.transaction() as tx:
         found.count("vectors", purges.forget_vectors(tx, sorted(found.embedding_keys)))
 
@@ -179,8 +179,8 @@ def _delete_artifacts(parts: Parts, target: PurgeTarget, found: Inventory, held:
         shared = purges.shared_artifacts(tx, target.collection, found.ids(), found.references)
         gone = sorted(found.references - shared)
         found.count("extraction_memos", purges.forget_extractions(tx, gone))
-    held.fence()
     for reference in gone:
+        held.fence()
         parts.artifacts.delete(reference)
     found.count("artifacts", len(gone))
     return tuple(sorted(shared))

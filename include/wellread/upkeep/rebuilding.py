@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from wellread.errors import AuditError, EpochMismatchError, SettingsError
+from wellread.indexing.fences import CopyFence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.parts import Parts
 from wellread.indexing.revision_states import revision_states
@@ -148,7 +149,7 @@ def _resume_switched(parts: Parts, done: Rebuilt, held: AllSources) -> None:
 
 def _build(parts: Parts, done: Rebuilt, held: AllSources) -> None:
     new = _new_projection(parts, done)
-    parts.store.create_projection(new)
+    parts.store.create_projection(new, fence=held.fence)
     while True:
         with parts.ledger.reading() as reading:
             old = revisions.live_projection(reading, done.collection)
@@ -201,7 +202,7 @@ def _switch(parts: Parts, new: Projection, held: AllSources) -> bool:
     """One head row; ``False`` where a source ran into the old copy meanwhile, whose lease is not held."""
     with parts.ledger.transaction() as tx:
         revisions.locked_collection(tx, new.collection)
-        held.require(tx)
+        held.fence.hold(tx)
         if held.misses_one(tx):
             return False
         projections.switch_to(tx, new)
@@ -218,11 +219,14 @@ def drop_replaced(parts: Parts, collection: str, *, grace_seconds: float) -> lis
     if old:
         time.sleep(grace_seconds)
     for projection in old:
-        parts.store.drop_projection(projection)
+        fence = CopyFence(parts, projection, ("replaced",))  # no lease: runs need not wait for the grace
+        parts.store.drop_projection(projection, fence=fence)
         left = 1
         while left:
             with parts.ledger.transaction() as tx:
+                fence.hold(tx)
                 left = projections.forget_some_rows(tx, projection)
         with parts.ledger.transaction() as tx:
+            fence.hold(tx)
             projections.set_state(tx, projection, "dropped")
     return [projection.number for projection in old]

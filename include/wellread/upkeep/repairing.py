@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Sequence
 
 from wellread.documents import Acl
+from wellread.indexing.fences import Fence
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.restoring import audit_and_heal, lost_objects, write_copies
 from wellread.indexing.revision_states import revision_states
-from wellread.indexing.writing import Fence, close_exactly, set_acl_exactly
+from wellread.indexing.writing import close_exactly, set_acl_exactly
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import Projection
@@ -29,8 +30,7 @@ def repair_differences(
     """
     strays = [item.object_id for item in differences if item.fault == "stray"]
     if strays:
-        fence()
-        parts.store.delete_objects(projection, kind, strays)
+        parts.store.delete_objects(projection, kind, strays, fence=fence)
     anew = _rows(differences, _WRITTEN_ANEW)
     if anew:
         copies = write_copies(parts, projection, anew, fence=fence)
@@ -87,8 +87,7 @@ def drop_second_copies(
         members.sort(key=lambda row: (row.object_id not in lost, row.copy))
         dropped += members[:-1]
     if repair and dropped:
-        fence()
-        delete_rows(parts, projection, dropped)
+        delete_rows(parts, projection, dropped, fence=fence)
     return [_second_copy(row) for row in dropped]
 
 

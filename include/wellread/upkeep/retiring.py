@@ -44,8 +44,8 @@ def retire(parts: Parts, confirmed: Revert) -> BalanceSheet | None:
         parts = parts_of_live(parts, collection)
         projection = known_projection(parts, collection)
         flush_heads(parts, collection)
-        abandon_open(parts, collection, source_id)
-        clean_abandoned(parts, projection, source_id)
+        abandon_open(parts, collection, source_id, fence=held.fence)
+        clean_abandoned(parts, projection, source_id, fence=held.fence)
         if plan_retirement(parts, collection, source_id) != confirmed:
             raise LeaseHeldError(
                 f"retire the source {source_id!r}",
@@ -60,5 +60,6 @@ def retire(parts: Parts, confirmed: Revert) -> BalanceSheet | None:
             loading.load_batch(parts, plan.declaration, run, 0)
             sheet = publish_revision(parts, plan, run, seconds=time.monotonic() - started).sheet
         with parts.ledger.transaction() as tx:
+            held.fence.hold(tx)
             document_rows.mark_retired(tx, collection, source_id, retired=True)
     return sheet

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wellread.errors import LeaseHeldError
+from wellread.indexing.fences import LeaseFence, lease_fence
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import lease_name
 from wellread.indexing.recovering import abandon_open
@@ -29,9 +30,10 @@ class HeldLease:
     source_id: str
     lease: Lease
 
-    def fence(self) -> None:
-        """Asked before each write. Raises ``LeaseHeldError`` where the lease has changed hands."""
-        leases.renew(self.parts.ledger, self.lease, seconds=self.parts.lease_seconds)
+    @property
+    def fence(self) -> LeaseFence:
+        """For each write under this lease."""
+        return lease_fence(self.parts, self.lease)
 
 
 @contextmanager
@@ -86,8 +88,9 @@ class AllSources:
         fresh = [source_id for source_id in known if source_id not in self._held]
         for source_id in fresh:
             lease = patiently(lambda name=source_id: self._lease(name), seconds=self._wait_seconds)  # type: ignore[misc]
-            self._held[source_id] = self._stack.enter_context(lease).lease
-            abandon_open(self._parts, self._collection, source_id)
+            held = self._stack.enter_context(lease)
+            self._held[source_id] = held.lease
+            abandon_open(self._parts, self._collection, source_id, fence=held.fence)
         return bool(fresh)
 
     def _lease(self, source_id: str) -> AbstractContextManager[HeldLease]:
@@ -98,17 +101,7 @@ class AllSources:
         known = {row["source_id"] for row in explanations.find_source_rows(tx, self._collection)}
         return bool(known - self._held.keys() or revisions.revisions_in_state(tx, self._collection, ["open"]))
 
-    def fence(self) -> None:
-        """Raises ``LeaseHeldError`` where one of the leases has changed hands."""
-        with self._parts.ledger.reading() as reading:
-            self.require(reading)
-
-    def require(self, tx: Transaction) -> None:
-        """The same inside a transaction."""
-        for lease in self._held.values():
-            if not leases.is_held(tx, lease):
-                raise LeaseHeldError(
-                    f"{self._purpose} {self._collection!r}",
-                    found=f"the lease {lease.name!r} ran out and a run took it",
-                    remedy=f"Run the {self._purpose} again: it goes on where it was.",
-                )
+    @property
+    def fence(self) -> LeaseFence:
+        """For each write under all these leases."""
+        return LeaseFence(self._parts, lambda: tuple(self._held.values()))

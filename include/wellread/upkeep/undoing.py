@@ -58,10 +58,10 @@ def undo(parts: Parts, confirmed: Revert) -> Undone:
     collection, source_id = confirmed.collection, confirmed.source_id
     with source_lease(parts, collection, source_id, purpose="undo") as held:
         parts = parts_of_live(parts, collection)
-        projection = prepare_collection(parts, collection)
+        projection = prepare_collection(parts, collection, fence=held.fence)
         flush_heads(parts, collection)
-        abandon_open(parts, collection, source_id)
-        clean_abandoned(parts, projection, source_id)
+        abandon_open(parts, collection, source_id, fence=held.fence)
+        clean_abandoned(parts, projection, source_id, fence=held.fence)
         if plan_revert(parts, collection, confirmed.runs[0]) != confirmed:
             raise LeaseHeldError(
                 f"undo the run {confirmed.runs[0]!r}",
@@ -79,6 +79,7 @@ def undo(parts: Parts, confirmed: Revert) -> Undone:
             sheet = publish_revision(parts, plan, run, seconds=seconds, run_state="reverted").sheet
             run_id = run.run_id
         with parts.ledger.transaction() as tx:
+            held.fence.hold(tx)
             _hold(tx, confirmed)
             document_rows.mark_retired(tx, collection, source_id, retired=False)
             for undone in confirmed.runs:
@@ -101,6 +102,7 @@ def open_revert(
     run_id = plan.run_id
     plan_ref = put_json(parts.artifacts, "plans", plan)
     with parts.ledger.transaction() as tx:
+        held.fence.hold(tx)
         if is_held:  # first of all: no scheduled run may bring the undone documents back
             _hold(tx, revert)
         run_records.start_run(tx, run_id, revert.collection, revert.source_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from wellread.indexing.fences import CopyFence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
@@ -32,7 +33,9 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
     """Delete objects that a revision closed which was published before the horizon.
 
     ``oldest_readable`` is raised in the head first: a reader with an older snapshot is refused, and never
-    sees half of what it pinned.
+    sees half of what it pinned. No lease is needed: what it deletes, the ledger has given up for good under ids
+    that are never used again, so that two at once, or one that slept meanwhile, delete the same. Raises
+    ``LeaseHeldError`` where a copy was dropped meanwhile.
     """
     with parts.ledger.reading() as reading:
         row = revisions.find_collection(reading, collection)
@@ -59,12 +62,13 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
 
 def _delete(parts: Parts, projection: Projection, old: Sequence[int]) -> int:
     deleted = 0
+    fence = CopyFence(parts, projection, ("live", *projections.MIRRORS))
     while True:
         with parts.ledger.reading() as reading:
             waiting = ledger_objects.closed_before(reading, projection, old, limit=_OBJECTS_PER_ROUND)
         if not waiting:
             return deleted
-        delete_rows(parts, projection, waiting)
+        delete_rows(parts, projection, waiting, fence=fence)
         deleted += len(waiting)
 
 

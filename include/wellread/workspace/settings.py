@@ -6,11 +6,11 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import platformdirs
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wellread.answering.settings import AnsweringSettings
@@ -97,6 +97,17 @@ class Settings(BaseSettings):
     rerank: RerankSettings = RerankSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _a_lease_outlasts_a_call(self) -> Self:
+        # A call that outlives its writer's lease could arrive after the next writer's.
+        longest = self.indexing.longest_call_seconds
+        if self.ledger.lease_seconds <= longest:
+            raise ValueError(
+                f"ledger.lease_seconds ({self.ledger.lease_seconds:g}) must be longer than "
+                f"indexing.longest_call_seconds ({longest:g})"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

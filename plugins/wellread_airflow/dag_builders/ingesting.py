@@ -51,11 +51,13 @@ def build_ingest_dag(
     batches_at_once: int = 4,
     weaviate_conn_id: str | None = None,
     model_conn_id: str | None = None,
+    poll_seconds: float = 30.0,
 ) -> DAG:
     """The DAG ``ingest__<source>``: plan, extract, assess, load, publish, report.
 
     ``batches_at_once`` bounds the mapped tasks of one run, pools those of all sources. Name only pools that
-    exist: Airflow never starts a task whose pool is missing.
+    exist: Airflow never starts a task whose pool is missing. ``poll_seconds``: how often is looked whether another
+    run still holds the source.
     """
     connections: dict[str, Any] = {"weaviate_conn_id": weaviate_conn_id, "model_conn_id": model_conn_id}
     with new_dag(
@@ -67,7 +69,7 @@ def build_ingest_dag(
         params={"approve_held": _approve_param()},
         default_args=task_defaults(declaration.owner),
     ) as dag:
-        plan = _plan(declaration, **connections)
+        plan = _plan(declaration, poll_seconds=poll_seconds, **connections)
         common = {"run": XComArg(plan, key=RUN_KEY), "collection": declaration.collection, **connections}
         batches = common | {"max_active_tis_per_dagrun": batches_at_once, **_OF_A_BATCH}
         extract = ExtractDocumentsOperator.partial(task_id="extract_documents", pool=parse_pool, **batches)
@@ -112,7 +114,8 @@ Brings the collection **{declaration.collection}** in step with `{declaration.lo
 are parsed, chunked, checked, embedded and published as one revision; renamed ones keep their vectors; removed ones
 leave the index. Nothing changed means no mapped task and no write.
 
-* `plan_changes` compares and freezes the plan (one wave of at most 2,000 documents)
+* `plan_changes` compares and freezes the plan (one wave of at most 2,000 documents). While another run holds the
+  source, it waits without a worker and says who does
 * `extract_documents` and `load_documents` are mapped over batches; a retry goes on where the last attempt stopped
 * `assess_quality` stops a run that looks wrong before anything is paid
 * `publish_revision` always runs: what failed keeps its last good version. It announces the assets on change

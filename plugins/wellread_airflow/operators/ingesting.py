@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from wellread.runs import SourceDeclaration
 from wellread_airflow.assets import changes_alias, collection_asset, source_asset
 from wellread_airflow.form_values import is_set
+from wellread_airflow.operators.waiting_operator import WaitingOperator
 from wellread_airflow.operators.workspace_operator import WorkspaceOperator, run_name
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ ESTIMATE_KEY = "estimate"
 RunValue = Mapping[str, Any] | None
 
 
-class PlanChangesOperator(WorkspaceOperator):
+class PlanChangesOperator(WaitingOperator):
     """Compare a source with the ledger and freeze the plan.
 
     Returns the batch numbers to map over, none if nothing changed; the run handle is the XCom ``run``, what the
-    plan will cost the XCom ``estimate``. Fails at once for a budget without a price.
+    plan will cost the XCom ``estimate``. Fails at once for a budget without a price. While another run holds the
+    source (of the shell, of another DAG, upkeep) it waits without a worker, as ``WaitingOperator`` says.
     ``approve_held``: whether what is held of the source is approved before; a form's box.
     """
 
@@ -43,6 +45,7 @@ class PlanChangesOperator(WorkspaceOperator):
         kwargs.setdefault("collection", declaration.collection)
         super().__init__(**kwargs)
         self.declaration = declaration
+        self.source_ids = [declaration.id]
         self.approve_held = approve_held
 
     def execute(self, context: Context) -> Any:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from wellread.errors import LeaseHeldError, RevisionClosedError, SchemaMismatchError, SystemicError
-from wellread.ledger import documents, leases, objects, revisions, vectors
+from wellread.ledger import documents, leases, objects, revisions, schema, vectors
 from wellread.ledger.database import Ledger
 from wellread.ledger.objects import ObjectRow
 from wellread.runs import SourceDeclaration
@@ -310,3 +310,21 @@ def test_a_ledger_of_a_newer_version_is_refused_by_name(ledger: Ledger, ledger_u
         tx.execute(sa.text("update alembic_version set version_num = '9999_future'"))
     with pytest.raises(SchemaMismatchError, match="9999_future"):
         Ledger.open(ledger_url)
+
+
+def test_a_lease_is_prolonged_only_where_a_call_would_outlive_it(ledger: Ledger) -> None:
+    lease = leases.acquire(ledger, "s", "me", seconds=30, one_process=False)
+
+    def left() -> float:
+        with ledger.reading() as reading:
+            [expires_at] = reading.execute(sa.select(schema.leases.c.expires_at)).scalars()
+        return float(expires_at) - ledger.now()
+
+    leases.outlast(ledger, [lease], call_seconds=5, seconds=600)
+    assert left() <= 30
+    leases.outlast(ledger, [lease], call_seconds=60, seconds=600)
+    assert left() > 60
+    leases.release(ledger, lease)
+    leases.acquire(ledger, "s", "other", seconds=600, one_process=False)
+    with pytest.raises(LeaseHeldError):
+        leases.outlast(ledger, [lease], call_seconds=5, seconds=600)

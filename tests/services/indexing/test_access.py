@@ -44,11 +44,11 @@ def test_access_that_was_half_changed_by_a_dead_run_is_put_right(library: Any, t
         def __getattr__(self, name: str) -> Any:
             return getattr(self._store, name)
 
-        def set_acl(self, *call: Any) -> WriteResult:
+        def set_acl(self, *call: Any, **options: Any) -> WriteResult:
             self._left -= 1
             if self._left < 0:
                 raise TransientError("patch", found="the line is cut", remedy="Run again.")
-            result: WriteResult = self._store.set_acl(*call)
+            result: WriteResult = self._store.set_acl(*call, **options)
             return result
 
     library.options = {"indexing": {"write_attempts": 1}}

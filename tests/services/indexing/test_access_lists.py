@@ -105,7 +105,7 @@ def test_a_run_that_dies_while_it_patches_leaves_the_document_withdrawn(library:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._store, name)
 
-        def set_acl(self, *_: Any) -> Any:
+        def set_acl(self, *_: Any, **_options: Any) -> Any:
             raise TransientError("patch", found="the line is cut", remedy="Run again.")
 
     library.options = {"indexing": {"write_attempts": 1}}

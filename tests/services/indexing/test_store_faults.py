@@ -31,10 +31,10 @@ class Hasty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def insert_chunks(self, projection: Any, objects: Any) -> WriteResult:
+    def insert_chunks(self, projection: Any, objects: Any, **options: Any) -> WriteResult:
         self._left -= 1
         store = self._hasty if self._left >= 0 else self._store
-        result: WriteResult = store.insert_chunks(projection, objects)
+        result: WriteResult = store.insert_chunks(projection, objects, **options)
         self.unknown |= result.unknown
         return result
 
@@ -111,11 +111,11 @@ class Killer:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def insert_chunks(self, projection: Any, objects: Any) -> WriteResult:
+    def insert_chunks(self, projection: Any, objects: Any, **options: Any) -> WriteResult:
         self._left -= 1
         if self._left == 0:
             kill(self._world)
-        result: WriteResult = self._store.insert_chunks(projection, objects)
+        result: WriteResult = self._store.insert_chunks(projection, objects, **options)
         return result
 
 

@@ -15,6 +15,7 @@ from wellread.indexing.restoring import restore_objects
 from wellread.indexing.writing import insert_exactly
 from wellread.ledger import leases, revisions
 from wellread.ledger import objects as ledger_objects
+from wellread.stores.protocol import unfenced
 from wellread.upkeep.reconciling import Reconciled, reconcile
 from wellread.upkeep.vacuum import vacuum
 
@@ -139,8 +140,8 @@ def test_what_vacuum_is_deleting_at_the_moment_is_no_fault(aged: Any) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._store, name)
 
-        def delete_objects(self, *arguments: Any) -> None:
-            self._store.delete_objects(*arguments)
+        def delete_objects(self, *arguments: Any, **options: Any) -> None:
+            self._store.delete_objects(*arguments, **options)
             raise SystemExit("the process dies here")
 
     with aged.open() as workspace:
@@ -162,8 +163,8 @@ class DiesAfterInserting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def insert_chunks(self, projection: Any, objects: Any) -> Any:
-        self._store.insert_chunks(projection, objects)
+    def insert_chunks(self, projection: Any, objects: Any, **options: Any) -> Any:
+        self._store.insert_chunks(projection, objects, **options)
         raise SystemExit("the process dies here")
 
 
@@ -189,7 +190,8 @@ def test_second_copies_of_cut_off_repairs_leave_one(aged: Any) -> None:
         ]
         with workspace.ledger.transaction() as tx:
             ledger_objects.intend(tx, projection, copies)
-        insert_exactly(workspace.parts, projection, "chunks", restore_objects(workspace.parts, projection, copies))
+        restored = restore_objects(workspace.parts, projection, copies)
+        insert_exactly(workspace.parts, projection, "chunks", restored, fence=unfenced)
     assert dict(reconciled(aged, repair=False).faults) == {"second_copy": 5}
     assert dict(reconciled(aged).faults) == {"second_copy": 5}
     assert len(aged.assert_exact(*aged.folders).chunks) == len(rows)

@@ -221,7 +221,7 @@ class DiesWhileClosing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def set_rev_to(self, *_: Any) -> Any:
+    def set_rev_to(self, *_: Any, **_options: Any) -> Any:
         raise SystemExit("the process dies here")
 
 
