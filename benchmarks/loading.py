@@ -23,7 +23,7 @@ from benchmarks.synthetic import DIMENSIONS, Directions, Words
 
 from wellread.documents import ChunkObject, VersionObject
 from wellread.indexing.content import ChunkSet, desired_chunks
-from wellread.indexing.loading import document_facts
+from wellread.indexing.load_groups import document_facts
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.restoring import restore_objects

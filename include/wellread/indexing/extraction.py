@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from wellread.artifacts.codec import encode, get_json
-from wellread.artifacts.references import reference_of
+from wellread.artifacts.codec import get_json
 from wellread.chunking.chunker import chunk
 from wellread.cleaning.cleaner import clean
 from wellread.documents import Chunk, ParsedDocument
 from wellread.errors import DocumentError, TransientError, UnsupportedTypeError, WellreadError
 from wellread.identities import sha256_bytes
 from wellread.indexing.content import ChunkSet
+from wellread.indexing.extraction_saving import UnsavedExtractions
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.signatures import chunk_memo_key, parse_memo_key
-from wellread.ledger import purges, revisions, run_records
+from wellread.ledger import revisions, run_records
 from wellread.ledger.run_records import StagedRow
 from wellread.quality.document_checks import check_document
 from wellread.quality.document_statistics import UnextractedOutcome, document_statistics, unextracted_statistics
 from wellread.runs import DocumentStatistics, Outcome
 from wellread.sources.protocol import Source
+
+_SLOW_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class _Fetched:
     is_gone: bool = False
 
 
-def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int) -> int:
-    """Extract the documents of a batch that are still planned; returns how many.
+def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int | None) -> int:
+    """Extract the documents of a batch (``None``: of all) that are still planned; returns how many.
 
-    Each outcome is recorded in the ledger as it comes, so that a retried task goes on where it stopped.
+    Outcomes are recorded in the ledger as they come, so that a retried task goes on where it stopped.
     """
     assert run.revision is not None
     with parts.ledger.reading() as reading:
@@ -68,9 +70,15 @@ def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int) -> i
     rows = [row for row in rows if row.action != "delete"]
     parts.progress.start("extract", total_count=len(rows))
     with ThreadPoolExecutor(max_workers=parts.settings.fetch_threads) as pool:
-        for fetched in _ahead(pool, parts, source, rows):
-            _record(parts, run, _extract(parts, run.collection, fetched))
-            parts.progress.advance("extract")
+        unsaved = UnsavedExtractions(parts, run, pool)
+        try:
+            for fetched in _ahead(pool, parts, source, rows):
+                if _is_slow(fetched):
+                    unsaved.save()
+                _record(unsaved, _extract(parts, unsaved, fetched))
+                parts.progress.advance("extract")
+        finally:
+            unsaved.save()
     parts.progress.finish("extract")
     return len(rows)
 
@@ -83,6 +91,11 @@ def _ahead(pool: ThreadPoolExecutor, parts: Parts, source: Source, rows: Sequenc
     while running:
         yield running.pop(0).result()
         running.extend(pool.submit(_fetch, parts, source, row) for row in islice(waiting, 1))
+
+
+def _is_slow(fetched: _Fetched) -> bool:
+    """Whether the document is still being parsed: what is done should not wait for it to be saved."""
+    return fetched.parsing is not None and bool(wait([fetched.parsing], timeout=_SLOW_SECONDS).not_done)
 
 
 def _fetch(parts: Parts, source: Source, row: StagedRow) -> _Fetched:
@@ -108,20 +121,20 @@ def _find_elements(parts: Parts, row: StagedRow, content_sha: str) -> str | None
     return reference if reference is not None and parts.artifacts.exists(reference) else None
 
 
-def _extract(parts: Parts, collection: str, fetched: _Fetched) -> Extraction:
+def _extract(parts: Parts, unsaved: UnsavedExtractions, fetched: _Fetched) -> Extraction:
     row = fetched.row
     if fetched.is_gone:
         return Extraction(row, None, None, parsed=False, statistics=None, outcome="gone")
     if fetched.error is not None:
         return _failed(fetched, fetched.error)
     try:
-        elements_ref, parsed = _elements(parts, collection, fetched)
-        chunks_ref, content = _chunks(parts, collection, row, elements_ref)
+        elements_ref, parsed = _elements(parts, unsaved, fetched)
+        chunks_ref, content = _chunks(parts, unsaved, row, elements_ref, parsed)
         statistics = _statistics(fetched, content)
         check_document(statistics, parts.quality.document, text=content.text)
     except (DocumentError, TransientError) as error:
         return _failed(fetched, error)
-    return Extraction(row, fetched.content_sha, chunks_ref, parsed=parsed, statistics=statistics)
+    return Extraction(row, fetched.content_sha, chunks_ref, parsed=parsed is not None, statistics=statistics)
 
 
 def _failed(fetched: _Fetched, error: WellreadError) -> Extraction:
@@ -140,46 +153,35 @@ def _failed(fetched: _Fetched, error: WellreadError) -> Extraction:
     return Extraction(fetched.row, fetched.content_sha, None, was_parsed, statistics, error, outcome)
 
 
-def _elements(parts: Parts, collection: str, fetched: _Fetched) -> tuple[str, bool]:
-    """The reference of the parsed elements, and whether they were parsed now."""
+def _elements(parts: Parts, unsaved: UnsavedExtractions, fetched: _Fetched) -> tuple[str, ParsedDocument | None]:
+    """The reference of the parsed elements, and the elements where they were parsed now."""
+    doc_id = fetched.row.doc_id
     if fetched.elements_ref is not None:
-        with parts.ledger.transaction() as tx:
-            purges.link_artifact(tx, collection, fetched.row.doc_id, fetched.elements_ref)
-        return fetched.elements_ref, False
+        unsaved.link(doc_id, fetched.elements_ref)
+        return fetched.elements_ref, None
     assert fetched.parsing is not None
     assert fetched.content_sha is not None
     parsed = fetched.parsing.result()
-    content = encode(parsed)
-    reference = reference_of("elements", content)
     memo_key = parse_memo_key(parts, fetched.content_sha, fetched.row.facts["natural_key"])
-    with parts.ledger.transaction() as tx:  # before the artifact: a purge must find whatever a crash leaves
-        purges.link_artifact(tx, collection, fetched.row.doc_id, reference)
-        run_records.remember_extraction(tx, memo_key, "parse", reference)
-    parts.artifacts.put("elements", content)
-    return reference, True
+    return unsaved.keep(doc_id, "elements", parsed, memo_keys=[memo_key]), parsed
 
 
-def _chunks(parts: Parts, collection: str, row: StagedRow, elements_ref: str) -> tuple[str, ChunkSet]:
+def _chunks(
+    parts: Parts, unsaved: UnsavedExtractions, row: StagedRow, elements_ref: str, parsed: ParsedDocument | None
+) -> tuple[str, ChunkSet]:
     """The chunk set of some elements, cut where the document's version before was cut (docs/decisions/0004)."""
     previous_ref = row.facts.get("previous_chunks_ref")
     memo_key = chunk_memo_key(parts, elements_ref, previous_ref)
-    with parts.ledger.reading() as reading:
-        reference = run_records.find_extractions(reading, [memo_key]).get(memo_key)
-    if reference is not None and parts.artifacts.exists(reference):
-        with parts.ledger.transaction() as tx:
-            purges.link_artifact(tx, collection, row.doc_id, reference)
-        return reference, get_json(parts.artifacts, ChunkSet, reference)
+    if (found := unsaved.find_chunks(memo_key)) is not None:
+        unsaved.link(row.doc_id, found[0])
+        return found
     previous = () if previous_ref is None else get_json(parts.artifacts, ChunkSet, previous_ref).chunks
-    content = chunk_set(parts, get_json(parts.artifacts, ParsedDocument, elements_ref), previous)
-    encoded = encode(content)
-    reference = reference_of("chunks", encoded)
-    with parts.ledger.transaction() as tx:
-        purges.link_artifact(tx, collection, row.doc_id, reference)
-        run_records.remember_extraction(tx, memo_key, "chunk", reference)
-        # The same text under another name is cut in the same places: a move or a copy embeds nothing.
-        run_records.remember_extraction(tx, chunk_memo_key(parts, elements_ref, None), "chunk", reference)
-    parts.artifacts.put("chunks", encoded)
-    return reference, content
+    if parsed is None:
+        parsed = get_json(parts.artifacts, ParsedDocument, elements_ref)
+    content = chunk_set(parts, parsed, previous)
+    # The same text under another name is cut in the same places: a move or a copy embeds nothing.
+    memo_keys = [memo_key, chunk_memo_key(parts, elements_ref, None)]
+    return unsaved.keep(row.doc_id, "chunks", content, memo_keys=memo_keys), content
 
 
 def chunk_set(parts: Parts, parsed: ParsedDocument, previous: Sequence[Chunk]) -> ChunkSet:
@@ -217,9 +219,7 @@ def _statistics(fetched: _Fetched, content: ChunkSet) -> DocumentStatistics:
     )
 
 
-def _record(parts: Parts, run: RunHandle, result: Extraction) -> None:
-    """One transaction a document, behind the fence."""
-    assert run.revision is not None
+def _record(unsaved: UnsavedExtractions, result: Extraction) -> None:
     facts = dict(result.row.facts)
     facts.update(content_sha=result.content_sha, chunks_ref=result.chunks_ref)
     if result.statistics is not None:
@@ -232,9 +232,7 @@ def _record(parts: Parts, run: RunHandle, result: Extraction) -> None:
         values.update(
             state="failed", outcome=result.outcome, stage=getattr(result.error, "stage", "fetch"), cause=cause
         )
-    with parts.ledger.transaction() as tx:
-        revisions.require_open(tx, run.collection, run.revision)
-        run_records.update_staged(tx, run.collection, run.revision, result.row.doc_id, **values)
+    unsaved.record(result.row.doc_id, values)
 
 
 def _detail(result: Extraction) -> dict[str, object]:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from wellread.artifacts.codec import get_json
 from wellread.documents import ChunkObject, VersionObject
 from wellread.errors import BudgetExhaustedError, DocumentError
 from wellread.identities import version_key
 from wellread.indexing.access import patch_access
 from wellread.indexing.affording import UNPAID
 from wellread.indexing.content import (
-    ChunkSet,
-    DesiredChunk,
-    DocumentFacts,
     chunk_object,
-    desired_chunks,
     facts_as_dict,
     shown_title,
-    version_hash_of,
     version_object,
 )
-from wellread.indexing.embedding import Embedded, embed_documents
+from wellread.indexing.embedding import Embedded
 from wellread.indexing.fences import Fence, fence_of
+from wellread.indexing.load_groups import Incoming, embedded_ahead
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.indexing.restoring import audit_and_heal
@@ -38,33 +33,8 @@ from wellread.snapshots import OPEN, Projection
 from wellread.stores.protocol import ObjectKind
 
 
-@dataclass(slots=True)
-class _Document:
-    """One document of a group, between what is visible and what should be."""
-
-    row: StagedRow
-    content: ChunkSet
-    facts: DocumentFacts
-    desired: list[DesiredChunk]
-    version_hash: str
-    current: list[ObjectRow]
-    inserts: list[DesiredChunk] = field(default_factory=list)
-    closes: list[ObjectRow] = field(default_factory=list)
-    new_version: bool = True
-    patched: int = 0
-    """Objects whose access was changed in place."""
-    error: DocumentError | None = None
-    unpaid: BudgetExhaustedError | None = None
-    """Why there was no money for its vectors: it stays as it is and waits for the next run."""
-
-    @property
-    def kept(self) -> int:
-        """How many chunks stay as they are."""
-        return len(self.desired) - len(self.inserts)
-
-
-def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, batch: int) -> int:
-    """Load the extracted documents of a batch and close what it deletes; returns how many documents.
+def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, batch: int | None) -> int:
+    """Load the extracted documents of a batch (``None``: of all) and close what it deletes; returns how many.
 
     Raises ``BudgetExhaustedError`` at the end, where documents are left that there was no money for.
     """
@@ -79,10 +49,13 @@ def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, bat
     deletions = [row for row in rows if row.action == "delete" and row.state == "planned"]
     parts.progress.start("load", total_count=len(waiting) + len(deletions))
     unpaid: BudgetExhaustedError | None = None
-    for group in _groups(parts, declaration, waiting):
-        if left := _not_loaded_yet(parts, run, batch, group):
-            unpaid = _load_group(parts, run, projection, left) or unpaid
-        parts.progress.advance("load", count=len(group))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="wellread-embedding") as ahead:
+        for group, embedding in embedded_ahead(ahead, parts, declaration, run, projection, waiting):
+            embedded = embedding.result()
+            if left := _not_loaded_yet(parts, run, group):
+                _load_group(parts, run, projection, left, embedded)
+                unpaid = embedded.unpaid or unpaid
+            parts.progress.advance("load", count=len(group))
     for row in deletions:
         _close_document(parts, run, projection, row)
         parts.progress.advance("load")
@@ -92,63 +65,25 @@ def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, bat
     return len(waiting) + len(deletions)
 
 
-def _not_loaded_yet(parts: Parts, run: RunHandle, batch: int, group: Sequence[_Document]) -> list[_Document]:
+def _not_loaded_yet(parts: Parts, run: RunHandle, group: Sequence[Incoming]) -> list[Incoming]:
     """A retried task may run beside its first try, which only slept: what one has loaded the other leaves alone."""
     assert run.revision is not None
     with parts.ledger.reading() as reading:
         revisions.require_open(reading, run.collection, run.revision)
-        rows = run_records.staged_documents(reading, run.collection, run.revision, batch=batch, state="extracted")
-    waiting = {row.doc_id for row in rows}
+        waiting = run_records.find_staged(
+            reading, run.collection, run.revision, [document.row.doc_id for document in group], state="extracted"
+        )
     return [document for document in group if document.row.doc_id in waiting]
 
 
-def _groups(parts: Parts, declaration: SourceDeclaration, rows: Sequence[StagedRow]) -> Iterator[list[_Document]]:
-    """Documents read and compared, in groups of about ``chunks_per_group`` chunks."""
-    group: list[_Document] = []
-    chunks = 0
-    for row in rows:
-        content = get_json(parts.artifacts, ChunkSet, row.facts["chunks_ref"])
-        facts = document_facts(declaration, row)
-        desired = desired_chunks(content, facts, parts.model_hash)
-        version_hash = version_hash_of(content, desired, facts)
-        group.append(_Document(row, content, facts, desired, version_hash, []))
-        chunks += len(desired)
-        if chunks >= parts.settings.chunks_per_group:
-            yield group
-            group, chunks = [], 0
-    if group:
-        yield group
-
-
-def document_facts(declaration: SourceDeclaration, row: StagedRow) -> DocumentFacts:
-    """What the plan says of a document besides its content."""
-    return DocumentFacts(
-        doc_id=row.doc_id,
-        source_id=declaration.id,
-        tenant=declaration.tenant,
-        natural_key=row.facts["natural_key"],
-        acl=tuple(row.facts["acl"]),
-        metadata=row.facts["metadata"],
-        fields=dict(row.facts.get("fields") or declaration.fields),
-        modified_at=float(row.facts["modified_at"]),
-    )
-
-
 def _load_group(
-    parts: Parts, run: RunHandle, projection: Projection, group: list[_Document]
-) -> BudgetExhaustedError | None:
-    """Load as many of these documents as can be paid; what the others lack."""
+    parts: Parts, run: RunHandle, projection: Projection, group: list[Incoming], embedded: Embedded
+) -> None:
+    """Load those of these documents that have all their vectors."""
     assert run.revision is not None
-    _compare_with_ledger(parts, run, projection, group)
     _clear_unknown(parts, run, projection, group)
     for document in group:
         document.patched = patch_access(parts, run, projection, document.facts, document.row.facts.get("known_acl"))
-    embedded = embed_documents(
-        parts,
-        run,
-        [{item.embedding_key: item.chunk.embedding_input for item in document.inserts} for document in group],
-        tenant=group[0].facts.tenant,
-    )
     for document in group:
         _note_refused(document, embedded)
     loaded = [document for document in group if document.error is None and document.unpaid is None]
@@ -167,46 +102,9 @@ def _load_group(
     audit_and_heal(parts, projection, [row for row in rows if row.doc_id in good], fence=fence)
     _close(parts, run, projection, [row for document in loaded for row in document.closes])
     _finish_group(parts, run, projection, group, embedded)
-    return embedded.unpaid
 
 
-def _compare_with_ledger(parts: Parts, run: RunHandle, projection: Projection, group: Sequence[_Document]) -> None:
-    """What of each document is visible now, what must be inserted, what must be closed."""
-    assert run.revision is not None
-    doc_ids = [document.row.doc_id for document in group]
-    previous = {_previous(document): document for document in group if _previous(document) is not None}
-    ids = [*doc_ids, *(doc_id for doc_id in previous if doc_id is not None)]
-    with parts.ledger.reading() as reading:
-        current = ledger_objects.open_objects(reading, projection, ids, closing_revision=run.revision)
-    for document in group:
-        document.current = current[document.row.doc_id]
-        _diff(document)
-        if (old := _previous(document)) is not None:
-            document.closes.extend(current[old])
-
-
-def _previous(document: _Document) -> uuid.UUID | None:
-    value = document.row.facts.get("previous_doc_id")
-    return None if value is None else uuid.UUID(str(value))
-
-
-def _diff(document: _Document) -> None:
-    chunks = [row for row in document.current if row.kind == "chunks"]
-    visible = {row.key: row for row in chunks}
-    wanted = {item.key: item for item in document.desired}
-    same = {
-        key for key, item in wanted.items() if key in visible and visible[key].payload_hash == item.payload_hash
-    }
-    document.inserts = [item for item in document.desired if item.key not in same]
-    document.closes = [row for row in chunks if row.key not in same]  # both copies, where a repair was cut off
-    versions = [row for row in document.current if row.kind == "versions"]
-    key = version_key(document.row.doc_id, document.version_hash)
-    document.new_version = not any(row.key == key for row in versions)
-    if document.new_version:
-        document.closes.extend(versions)
-
-
-def _clear_unknown(parts: Parts, run: RunHandle, projection: Projection, group: Sequence[_Document]) -> None:
+def _clear_unknown(parts: Parts, run: RunHandle, projection: Projection, group: Sequence[Incoming]) -> None:
     """What an earlier try of this group wrote is deleted before it is written again: its outcome is unknown."""
     assert run.revision is not None
     with parts.ledger.reading() as reading:
@@ -229,7 +127,7 @@ def delete_rows(parts: Parts, projection: Projection, rows: Sequence[ObjectRow],
             ledger_objects.forget(tx, projection, [row.object_id for row in rows])
 
 
-def _note_refused(document: _Document, embedded: Embedded) -> None:
+def _note_refused(document: Incoming, embedded: Embedded) -> None:
     for item in document.inserts:
         error = embedded.refused.get(item.embedding_key)
         if error is not None:
@@ -240,7 +138,7 @@ def _note_refused(document: _Document, embedded: Embedded) -> None:
 
 
 def _new_objects(
-    parts: Parts, run: RunHandle, documents: Sequence[_Document], embedded: Embedded
+    parts: Parts, run: RunHandle, documents: Sequence[Incoming], embedded: Embedded
 ) -> tuple[list[ObjectRow], list[ChunkObject | VersionObject]]:
     assert run.revision is not None
     now = parts.ledger.now()
@@ -271,7 +169,7 @@ def _new_objects(
 
 
 def _row(
-    document: _Document,
+    document: Incoming,
     built: ChunkObject | VersionObject,
     key: uuid.UUID,
     facts: Mapping[str, object],
@@ -295,7 +193,7 @@ def _row(
 
 
 def _note_store_refusals(
-    documents: Sequence[_Document],
+    documents: Sequence[Incoming],
     objects: Sequence[ChunkObject | VersionObject],
     refused: Mapping[uuid.UUID, str],
 ) -> None:
@@ -328,7 +226,7 @@ def _close(parts: Parts, run: RunHandle, projection: Projection, rows: Sequence[
 
 
 def _finish_group(
-    parts: Parts, run: RunHandle, projection: Projection, group: Sequence[_Document], embedded: Embedded
+    parts: Parts, run: RunHandle, projection: Projection, group: Sequence[Incoming], embedded: Embedded
 ) -> None:
     assert run.revision is not None
     failed = [document for document in group if document.error is not None]
@@ -350,7 +248,7 @@ def _finish_group(
             )
 
 
-def _ending(document: _Document, detail: dict[str, object]) -> dict[str, object]:
+def _ending(document: Incoming, detail: dict[str, object]) -> dict[str, object]:
     if document.unpaid is not None:
         return {**UNPAID, "detail": {**detail, "error": document.unpaid.as_dict()}}
     if document.error is not None:

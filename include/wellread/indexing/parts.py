@@ -50,6 +50,8 @@ class Parts:
     parser: Parser
     parse_signature: str
     quality_gate: QualityGate
+    warm_quality_gate: Callable[[], None]
+    """Said when a run will ask the gate: what that takes may start beside the extraction."""
     terms_of: Callable[[str, str], Iterable[str]]
     """Distinct stems of (text, language), as retrieval counts them."""
     settings: IndexingSettings

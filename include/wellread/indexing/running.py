@@ -165,8 +165,8 @@ class Runner:
         return _handle(plan, plan_ref, lease, number)
 
     # -- the tasks of a run -----------------------------------------------------------------------------------
-    def extract(self, run: RunHandle, batch: int) -> int:
-        """Extract one batch; returns how many documents were looked at."""
+    def extract(self, run: RunHandle, batch: int | None = None) -> int:
+        """Extract one batch, or all; returns how many documents were looked at."""
         plan = self.read_plan(run.plan_ref)
         with self._working(run), self._source(plan.declaration) as source:
             return extraction.extract_batch(self._bound(run.collection), source, run, batch)
@@ -200,6 +200,11 @@ class Runner:
         set_unaffordable_aside(self._bound(run.collection), run, tenant=tenant)
         return self._keep_report(run, folder)
 
+    def _is_judged(self, run: RunHandle) -> bool:
+        """Whether the run has as many documents as the gate needs for a verdict."""
+        documents = [item for item in self.read_plan(run.plan_ref).documents if item.action != "delete"]
+        return len(documents) >= self.parts.quality.run.documents_count_min
+
     def _keep_report(self, run: RunHandle, folder: Path | None) -> str | None:
         """Where the pages of the quality report are kept for every machine; ``None`` where there are none."""
         if folder is None or not folder.is_dir():
@@ -210,8 +215,8 @@ class Runner:
             run_records.note_quality_report(tx, run.run_id, reference=reference, uri=uri)
         return uri
 
-    def load(self, run: RunHandle, batch: int) -> int:
-        """Load one batch; returns how many documents were written.
+    def load(self, run: RunHandle, batch: int | None = None) -> int:
+        """Load one batch, or all; returns how many documents were written.
 
         Raises ``BudgetExhaustedError`` once all that can be paid is loaded: publish it, the rest is pending.
         """
@@ -272,12 +277,13 @@ class Runner:
             budget_id=budget_id,
         )
         try:
-            for batch in range(run.batch_count):
-                self.extract(run, batch)
-            self.assess(run)
-            for batch in range(run.batch_count):
+            if run.batch_count:
+                if self._is_judged(run):
+                    self.parts.warm_quality_gate()
+                self.extract(run)
+                self.assess(run)
                 with suppress(BudgetExhaustedError):  # the sheet says it, once what costs nothing is loaded too
-                    self.load(run, batch)
+                    self.load(run)
             return self.publish(run, seconds=time.monotonic() - started).sheet
         except RevisionClosedError:
             with self.parts.ledger.reading() as reading:  # overtaken: a later run ends it, or its repetition

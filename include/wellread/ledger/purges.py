@@ -27,9 +27,10 @@ from wellread.ledger.upserts import insert_missing, replace
 _PER_STATEMENT = 500
 
 
-def link_artifact(tx: Transaction, collection: str, doc_id: uuid.UUID, reference: str) -> None:
-    """An artifact holds text of the document, or will: written before the artifact."""
-    insert_missing(tx, document_artifacts, [{"collection": collection, "doc_id": doc_id, "reference": reference}])
+def link_artifacts(tx: Transaction, collection: str, links: Iterable[tuple[uuid.UUID, str]]) -> None:
+    """These artifacts (by reference) hold text of these documents, or will: written before the artifacts."""
+    rows = [{"collection": collection, "doc_id": doc_id, "reference": reference} for doc_id, reference in links]
+    insert_missing(tx, document_artifacts, rows)
 
 
 def linked_artifacts(tx: Transaction, collection: str, doc_ids: Sequence[uuid.UUID]) -> set[str]:

@@ -145,6 +145,22 @@ def staged_documents(
     ]
 
 
+def find_staged(
+    tx: Transaction, collection: str, revision: int, doc_ids: Sequence[uuid.UUID], *, state: str
+) -> set[uuid.UUID]:
+    """Which of these documents of the run are in this state."""
+    found: set[uuid.UUID] = set()
+    for start in range(0, len(doc_ids), 500):
+        query = sa.select(staged.c.doc_id).where(
+            staged.c.collection == collection,
+            staged.c.revision == revision,
+            staged.c.state == state,
+            staged.c.doc_id.in_(doc_ids[start : start + 500]),
+        )
+        found.update(tx.execute(query).scalars())
+    return found
+
+
 def update_staged(tx: Transaction, collection: str, revision: int, doc_id: uuid.UUID, **values: Any) -> None:
     """Set columns of one staged document."""
     tx.execute(
@@ -170,10 +186,11 @@ def find_extractions(tx: Transaction, memo_keys: Sequence[str]) -> dict[str, str
     return found
 
 
-def remember_extraction(tx: Transaction, memo_key: str, stage: str, reference: str) -> None:
-    """This input gave that artifact."""
-    insert_missing(
-        tx,
-        extractions,
-        [{"memo_key": memo_key, "stage": stage, "reference": reference, "created_at": epoch_now()}],
-    )
+def remember_extractions(tx: Transaction, found: Mapping[str, tuple[str, str]]) -> None:
+    """Memo key -> stage and artifact: these inputs gave those artifacts."""
+    now = epoch_now()
+    rows = [
+        {"memo_key": memo_key, "stage": stage, "reference": reference, "created_at": now}
+        for memo_key, (stage, reference) in found.items()
+    ]
+    insert_missing(tx, extractions, rows)

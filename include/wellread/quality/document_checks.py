@@ -66,7 +66,10 @@ def _check_chunks(row: DocumentStatistics, rules: DocumentRules) -> None:
 
 
 def _check_characters(natural_key: str, text: str, rules: DocumentRules) -> None:
-    classes = Counter(unicodedata.category(character)[0] for character in _sample(text) if not character.isspace())
+    classes: Counter[str] = Counter()
+    for character, count in Counter(_sample(text)).items():  # few distinct ones: counting runs in C
+        if not character.isspace():
+            classes[unicodedata.category(character)[0]] += count
     visible = classes.total()
     if len(text) < rules.garbled_from_chars or visible == 0:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,13 @@ from typing import Any
 
 from wellread.errors import SystemicError
 from wellread.quality.run_rules import RunRule, RunTable
+
+
+def import_quietly() -> None:
+    """Import the library: seconds."""
+    with _quiet_library():
+        for name in ("pandas", "great_expectations.checkpoint.actions", "great_expectations.expectations"):
+            importlib.import_module(name)
 
 
 def validate_table(

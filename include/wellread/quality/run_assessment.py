@@ -10,6 +10,7 @@ from wellread.errors import QualityError
 from wellread.quality.gx_validation import validate_table
 from wellread.quality.run_rules import RunRule, RunTable, applicable_rules, run_rules, run_table, worst_examples
 from wellread.quality.settings import QualitySettings
+from wellread.quality.validation_process import ValidationProcess
 from wellread.runs import DocumentStatistics
 
 
@@ -45,8 +46,11 @@ def assess_run(
     settings: QualitySettings | None = None,
     *,
     report_folder: Path | None = None,
+    validation: ValidationProcess | None = None,
 ) -> QualityVerdict:
     """The verdict of Great Expectations over the rows of a run (after ``mark_duplicates``).
+
+    ``validation``: where that library was started already; else it is imported here.
 
     A rule is judged from ``documents_count_min`` documents on; where none is, the library is not even imported
     (16 s cold on a busy machine). Raises ``SystemicError`` when a rule cannot be computed.
@@ -60,7 +64,8 @@ def assess_run(
         return QualityVerdict(
             passed=True, failed_rules=(), report_uri=None, documents_count=len(table.natural_keys), notes=notes
         )
-    observed, report_uri = validate_table(table, rules, report_folder=report_folder)
+    validate = validate_table if validation is None or not validation.is_started else validation.validate
+    observed, report_uri = validate(table, rules, report_folder=report_folder)
     failures = tuple(
         _failure(rule, observed[rule.name][1], table, settings) for rule in rules if not observed[rule.name][0]
     )

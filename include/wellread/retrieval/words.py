@@ -50,7 +50,7 @@ def terms(text: str, *, language: str = "en") -> list[str]:
 def content_terms(text: str, *, language: str = "en") -> frozenset[str]:
     """The distinct stems of a text without stop words; all stems where nothing else is left."""
     stem = _stemmer(language)
-    found = words(text)
+    found = set(words(text))
     content = frozenset(stem(word) for word in found if word not in _ENGLISH_STOP_WORDS)
     return content or frozenset(stem(word) for word in found)
 

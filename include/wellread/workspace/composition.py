@@ -32,6 +32,7 @@ from wellread.parsing.pool import ParserPool
 from wellread.parsing.pool import signature as parse_signature
 from wellread.quality.document_statistics import mark_duplicates
 from wellread.quality.run_assessment import assess_run, raise_if_blocked
+from wellread.quality.validation_process import ValidationProcess
 from wellread.retrieval.results import RetrievalFeatures
 from wellread.retrieval.retriever import Retriever
 from wellread.retrieval.words import content_terms
@@ -195,6 +196,7 @@ class Workspace:
             parser=self.parser,
             parse_signature=parse_signature(settings.parsing),
             quality_gate=self._assess,
+            warm_quality_gate=self._validation.start,
             terms_of=_terms_of,
             settings=settings.indexing,
             cleaning=settings.cleaning,
@@ -232,8 +234,17 @@ class Workspace:
         pattern = "**/*" if inside == "." else f"{glob.escape(inside)}/**"
         return replace(declaration, exclude=(*declaration.exclude, pattern))
 
+    @cached_property
+    def _validation(self) -> ValidationProcess:
+        """Great Expectations, started only where a run says so."""
+        process = ValidationProcess()
+        self._to_close.append(process.close)
+        return process
+
     def _assess(self, rows: Sequence[DocumentStatistics], *, report_folder: Path | None) -> str | None:
-        verdict = assess_run(mark_duplicates(rows), self.settings.quality, report_folder=report_folder)
+        verdict = assess_run(
+            mark_duplicates(rows), self.settings.quality, report_folder=report_folder, validation=self._validation
+        )
         raise_if_blocked(verdict)
         return verdict.report_uri
 
