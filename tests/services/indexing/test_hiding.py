@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
+import uuid
 from typing import Any
 
 import pytest
+from mortality import Mortal, let_fall, mortal_parts
 
 from wellread.ledger import documents as ledger_documents
+from wellread.upkeep.holding import approve_by_name
+from wellread.upkeep.reverting import plan_revert
+from wellread.upkeep.undoing import undo
 
 pytestmark = pytest.mark.weaviate
 
@@ -28,13 +35,16 @@ def ruin(world: Any, *names: str) -> dict[str, str]:
     return before
 
 
-def test_a_failed_version_is_kept_by_default(library: Any) -> None:
-    library.ingest()
-    before = ruin(library, "cedar.txt")
-    sheet = library.ingest()
-    assert states(sheet) == {"unchanged": 5, "quarantined": 1}
-    assert hidden(sheet) == set()
-    library.assert_exact(last_good=before)
+def notes(world: Any) -> None:
+    """Twelve documents, ingested."""
+    for number in range(12):
+        world.files.write(f"note-{number:02}.txt", world.prose(f"topic{number}", 1))
+    world.ingest()
+
+
+def approve(world: Any, *names: str) -> None:
+    with world.open() as workspace:
+        approve_by_name(workspace.ledger, world.collection, "papers", names)
 
 
 def test_a_hidden_document_leaves_with_the_failure_and_comes_back_without_embeddings(library: Any) -> None:
@@ -113,9 +123,7 @@ def test_a_hidden_document_that_vanishes_is_gone(library: Any) -> None:
 
 
 def test_many_failures_at_once_are_held_until_a_person_approves(world: Any) -> None:
-    for number in range(12):
-        world.files.write(f"note-{number:02}.txt", world.prose(f"topic{number}", 1))
-    world.ingest()
+    notes(world)
     names = [f"note-{number:02}.txt" for number in range(6)]
     before = ruin(world, *names)
     held = world.ingest(on_failure="hide")
@@ -127,10 +135,10 @@ def test_many_failures_at_once_are_held_until_a_person_approves(world: Any) -> N
     again = world.ingest(on_failure="hide")
     assert (states(again), len(again.holds), again.published) == ({"unchanged": 6, "quarantined": 6}, 6, False)
 
-    assert json.loads(world.shell("approve", "papers", "--document", names[0], "--json").stdout)["approved"] == 1
+    approve(world, names[0])
     one = world.ingest(on_failure="hide")
     assert (hidden(one), len(one.holds)) == ({names[0]}, 5)
-    assert json.loads(world.shell("approve", "papers", "--json").stdout)["approved"] == 5
+    approve(world)
     rest = world.ingest(on_failure="hide")
     assert (hidden(rest), len(rest.holds)) == (set(names), 0)
     world.assert_exact(without=frozenset(names))
@@ -139,9 +147,7 @@ def test_many_failures_at_once_are_held_until_a_person_approves(world: Any) -> N
 
 
 def test_hiding_and_deleting_in_instalments_count_together(world: Any) -> None:
-    for number in range(12):
-        world.files.write(f"note-{number:02}.txt", world.prose(f"topic{number}", 1))
-    world.ingest()
+    notes(world)
     ruin(world, "note-00.txt", "note-01.txt")
     assert len(hidden(world.ingest(on_failure="hide"))) == 2
     for number in range(2, 5):
@@ -159,5 +165,47 @@ def test_an_undone_run_shows_again_what_it_hid(library: Any) -> None:
     library.ingest()
     before = ruin(library, "cedar.txt")
     sheet = library.ingest(on_failure="hide")
-    assert library.shell("undo", str(sheet.revision), "--yes").returncode == 0
+    with library.open() as workspace:
+        undo(workspace.parts, plan_revert(workspace.parts, library.collection, str(sheet.revision)))
     library.assert_exact(last_good=before)
+
+
+@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.torture)])
+def test_death_in_a_publication_that_hides_or_shows_ends_exact(world: Any, step: int) -> None:
+    for topic in ("amber", "birch"):
+        world.files.write(f"{topic}.txt", world.prose(topic, 1))
+    world.ingest()
+    world.embedding.reset()
+    for point in itertools.count(2, step):
+        before = ruin(world, "birch.txt")
+        has_died = publication_dies(world, point, on_failure="hide")
+        world.ingest(on_failure="hide")
+        world.assert_exact(without=frozenset({"birch.txt"}))
+        has_died |= publication_dies(world, point, on_failure="keep")
+        world.ingest()
+        world.assert_exact(last_good=before)
+        world.files.write("birch.txt", before["birch.txt"])
+        world.ingest()
+        if not has_died:
+            break
+    assert point > 15
+    assert world.embedding.meter().texts_count == 0
+
+
+def publication_dies(world: Any, point: int, *, on_failure: str) -> bool:
+    """A run whose publication dies at a journal point; whether it did. Every other one is published by a retry."""
+    with world.open() as workspace:
+        runner = workspace.runner
+        declaration = world.declaration(on_failure=on_failure)
+        run = runner.plan(declaration, run_id=f"{on_failure}-{point}-{uuid.uuid4()}", one_process=True)
+        for batch in range(run.batch_count):
+            runner.extract(run, batch)
+            runner.load(run, batch)
+        try:
+            dataclasses.replace(runner, parts=mortal_parts(workspace, Mortal(point))).publish(run)
+        except SystemExit:
+            if point % 2:
+                runner.publish(run)
+            let_fall(workspace)
+            return True
+    return False
