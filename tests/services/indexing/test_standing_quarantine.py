@@ -64,8 +64,8 @@ def test_it_is_tried_again_for_other_bytes_code_or_settings_and_for_nothing_else
 
 def test_the_neighbours_of_a_poisoned_text_are_paid_once_and_kept(world: Any) -> None:
     world.options = {"embedder": {"openai": {"texts_per_request": 64}}}
-    world.files.write("amber.txt", world.prose("amber", 4))
-    world.files.write("birch.txt", world.prose("birch", 4).replace("the quay", "the NIGHTSHADE quay", 1))
+    world.files.write("amber.txt", world.prose("amber", 8))
+    world.files.write("birch.txt", world.prose("birch", 8).replace("the quay", "the NIGHTSHADE quay", 1))
     world.embedding.behave(poison=("NIGHTSHADE",))
     sheet = world.ingest()
     assert sheet.outcomes == {"committed": 1, "quarantined": 1}
