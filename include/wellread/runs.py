@@ -207,5 +207,7 @@ class SourceDeclaration:
     description: str = ""
     owner: str = "wellread"
     declared_at: datetime | None = None
+    on_failure: Literal["keep", "hide"] = "keep"
+    """Where a document's newer version is quarantined: its last good version stays, or is hidden from readers."""
     access: AccessRules | None = None
     """Where each document's own access list is; ``None``: ``acl`` is that of all."""

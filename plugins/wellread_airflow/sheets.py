@@ -25,7 +25,8 @@ def sheet_lines(sheet: BalanceSheet) -> list[str]:
     )
     for item in sheet.problems[:SHOWN_PROBLEMS]:
         why = f"{item.get('cause')}: {item.get('found')}"
-        lines.append(f"  {item.get('outcome')}: {item.get('document')} ({why})")
+        outcome = f"{item.get('outcome')}{', hidden' if item.get('hidden') else ''}"
+        lines.append(f"  {outcome}: {item.get('document')} ({why})")
     if len(sheet.problems) > SHOWN_PROBLEMS:
         lines.append(f"  ... and {len(sheet.problems) - SHOWN_PROBLEMS} more: wellread quarantine")
     lines += [f"  held: {hold.get('document')} ({hold.get('reason')})" for hold in sheet.holds[:SHOWN_PROBLEMS]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def print_sheet(output: Output, sheet: BalanceSheet) -> None:
         f"{sheet.embedding_tokens} tokens, {_price(sheet.cost_usd)} · index writes {sheet.index_writes}"
     )
     problems = [
-        (item.get("document"), item.get("outcome"), item.get("cause"), item.get("found"))
+        (item.get("document"), shown_state(item), item.get("cause"), item.get("found"))
         for item in sheet.problems[:_SHOWN_PROBLEMS]
     ]
     output.table(("document", "state", "cause", "found"), problems)
@@ -136,6 +136,11 @@ def print_sheet(output: Output, sheet: BalanceSheet) -> None:
         output.line(f"... and {len(sheet.problems) - _SHOWN_PROBLEMS} more: wellread quarantine")
     for note in sheet.notes:
         output.line(note)
+
+
+def shown_state(problem: Mapping[str, object]) -> str:
+    """The outcome, and whether the last good version is hidden."""
+    return f"{problem.get('outcome')}, hidden" if problem.get("hidden") else str(problem.get("outcome"))
 
 
 def _price(usd: float | None) -> str:

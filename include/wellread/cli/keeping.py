@@ -1,4 +1,4 @@
-"""``wellread status | sources | doctor | quarantine | approve | vacuum``."""
+"""``wellread status | sources | doctor | approve | vacuum``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from wellread.cli.ingesting import declared_sources
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_ERROR, Output
 from wellread.ledger import documents as ledger_documents
-from wellread.ledger import revisions, run_records
+from wellread.ledger import quarantine_rows, revisions, run_records
 from wellread.upkeep.holding import approve_by_name
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
 from wellread.workspace.examining import Finding, examine
 from wellread.workspace.upkeeping import declared_ids, is_declared
+
+_SOURCE_COLUMNS = ("source_id", "state", "documents", "quarantined", "hidden", "held", "location")
 
 
 def status(output: Output, *, collection: str | None) -> None:
@@ -28,11 +30,8 @@ def status(output: Output, *, collection: str | None) -> None:
     output.result(report)
     output.line(f"{name}: {report['chunks']} chunks, next revision {report['next_revision']}", style="bold")
     output.table(
-        ("source", "state", "documents", "quarantined", "held", "location"),
-        [
-            tuple(item[name] for name in ("source_id", "state", "documents", "quarantined", "held", "location"))
-            for item in report["sources"]
-        ],
+        ("source", "state", "documents", "quarantined", "hidden", "held", "location"),
+        [tuple(item[name] for name in _SOURCE_COLUMNS) for item in report["sources"]],
     )
     output.table(
         ("started", "source", "state", "revision"),
@@ -44,7 +43,7 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
     with workspace.ledger.reading() as reading:
         row = revisions.find_collection(reading, name)
         sources = ledger_documents.list_sources(reading, name)
-        troubled = ledger_documents.list_quarantine(reading, name)
+        troubled = quarantine_rows.list_quarantine(reading, name)
         held = ledger_documents.list_holds(reading, name)
         runs = run_records.latest_runs(reading, name, limit=10)
         snapshot = revisions.current_snapshot(reading, name)
@@ -61,6 +60,7 @@ def _status(workspace: Workspace, name: str) -> dict[str, Any]:
                 "location": item["location"],
                 "documents": item["documents"],
                 "quarantined": sum(1 for one in troubled if one["source_id"] == item["source_id"]),
+                "hidden": sum(1 for one in troubled if one["hidden"] and one["source_id"] == item["source_id"]),
                 "held": sum(1 for source_id, _ in held if source_id == item["source_id"]),
                 "held_reason": item["held_reason"],
                 "state": _source_state(item, declared),
@@ -125,33 +125,6 @@ def sources(output: Output) -> None:
         )
     if not declared:
         output.line("No source is declared. Write a YAML file into dags/sources, or ingest a folder by its path.")
-
-
-def quarantine(output: Output, source: str | None, *, collection: str | None) -> None:
-    """What could not be read."""
-    with opened(output, collection=collection) as workspace, workspace.ledger.reading() as reading:
-        rows = ledger_documents.list_quarantine(reading, workspace.settings.collection, source)
-    shown = [
-        {
-            "source": row["source_id"],
-            "document": row["natural_key"],
-            "outcome": row["outcome"],
-            "stage": row["stage"],
-            "cause": row["cause"],
-            "found": row["detail"].get("found"),
-            "remedy": row["detail"].get("remedy"),
-            "attempts": row["attempts"],
-            "since": _moment(row["first_at"]),
-        }
-        for row in rows
-    ]
-    output.result({"quarantine": shown})
-    output.table(
-        ("source", "document", "state", "cause", "found"),
-        [(item["source"], item["document"], item["outcome"], item["cause"], item["found"]) for item in shown],
-    )
-    if not shown:
-        output.line("Nothing is in quarantine.")
 
 
 def approve(output: Output, source: str, documents: Sequence[str] | None, *, collection: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellread.cli import keeping, migrating, purging, redriving, retiring, upkeeping
+from wellread.cli import keeping, migrating, purging, quarantining, redriving, retiring, upkeeping
 from wellread.cli.output import Output
 from wellread.cli.shared_options import Collection, Json
 
@@ -17,11 +17,14 @@ upkeep = typer.Typer()
 @upkeep.command()
 def quarantine(
     source: Annotated[str | None, typer.Argument(help="Only of this source.")] = None,
+    document: Annotated[str | None, typer.Option("--document", help="Only this, as its source lists it.")] = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Write their bytes, as they were, below it.")] = None,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
     """List the documents that could not be read, and why."""
-    keeping.quarantine(Output(as_json=as_json), source, collection=collection)
+    asked = quarantining.Asked(source, document, save)
+    quarantining.quarantine(Output(as_json=as_json), asked, collection=collection)
 
 
 @upkeep.command()

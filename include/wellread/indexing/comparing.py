@@ -26,6 +26,8 @@ class Candidate:
     quarantined: QuarantineRow | None
     content_is_same: bool
     """The token proves the bytes unchanged: only settings or facts differ."""
+    hidden: KnownDocument | None = None
+    """Its last good version, where that is hidden."""
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Comparison:
 
     candidates: list[Candidate] = field(default_factory=list)
     vanished: list[KnownDocument] = field(default_factory=list)
-    vanished_quarantine: list[QuarantineRow] = field(default_factory=list)
+    vanished_quarantine: list[Known] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     """Listed keys; kept only where a hold names them."""
     is_complete: bool = False
@@ -71,7 +73,7 @@ def _note_vanished(row: Known, comparison: Comparison) -> None:
     if row.document is not None:
         comparison.vanished.append(row.document)
     elif row.quarantined is not None:
-        comparison.vanished_quarantine.append(row.quarantined)
+        comparison.vanished_quarantine.append(row)
 
 
 def _judge(
@@ -82,14 +84,15 @@ def _judge(
     comparison: Comparison,
     draft: Draft,
 ) -> None:
-    known = None if row is None else row.document
-    listed, facts = decide_access(declaration, listed, known, draft)
+    known, hidden = (None, None) if row is None else (row.document, row.hidden)
+    listed, facts = decide_access(declaration, listed, known or hidden, draft)
     if known is not None and known.acl != listed.acl:
         draft.access_changes.append(AccessChange(known.doc_id, known.natural_key, known.acl, listed.acl))
     quarantined = None if row is None else row.quarantined
     if quarantined is not None and _still_in_quarantine(quarantined, listed, signature):
-        draft.settle(quarantined.outcome)
-        draft.problems.append(standing_problem(quarantined))
+        stand(
+            Candidate(listed, facts, known, quarantined, content_is_same=False, hidden=hidden), declaration, draft
+        )
         return
     same_token = (
         known is not None and listed.version_token is not None and listed.version_token == known.version_token
@@ -97,7 +100,8 @@ def _judge(
     if known is not None and same_token and known.stage_signature == signature and known.facts_sha == facts:
         draft.settle("unchanged")
         return
-    comparison.candidates.append(Candidate(listed, facts, known, quarantined, same_token and quarantined is None))
+    is_same = same_token and quarantined is None
+    comparison.candidates.append(Candidate(listed, facts, known, quarantined, is_same, hidden))
 
 
 def _still_in_quarantine(row: QuarantineRow, listed: SourceObject, signature: str) -> bool:
@@ -105,7 +109,17 @@ def _still_in_quarantine(row: QuarantineRow, listed: SourceObject, signature: st
     return same_token and row.stage_signature == signature
 
 
-def standing_problem(row: QuarantineRow) -> dict[str, object]:
+def stand(candidate: Candidate, declaration: SourceDeclaration, draft: Draft) -> None:
+    """A document stays in quarantine; what readers see of it must still agree with ``on_failure``."""
+    assert candidate.quarantined is not None
+    if (candidate.known if declaration.on_failure == "hide" else candidate.hidden) is not None:
+        draft.restless.append(candidate)
+        return
+    draft.settle(candidate.quarantined.outcome)
+    draft.problems.append(standing_problem(candidate.quarantined, hidden=candidate.hidden is not None))
+
+
+def standing_problem(row: QuarantineRow, *, hidden: bool = False) -> dict[str, object]:
     """A quarantined document in a balance sheet: a standing one counts in each run."""
     return {
         "document": row.natural_key,
@@ -114,6 +128,7 @@ def standing_problem(row: QuarantineRow) -> dict[str, object]:
         "cause": row.cause,
         "found": row.detail.get("found"),
         "remedy": row.detail.get("remedy"),
+        "hidden": hidden,
         "standing": True,
     }
 

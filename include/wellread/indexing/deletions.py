@@ -21,19 +21,31 @@ class Guard:
 
     live_count: int
     deleted_lately_count: int
+    """Those that were hidden count too: readers lost them."""
 
-    def reason_to_hold(self, deletions: int, settings: DeletionSettings) -> str | None:
-        """Why so many deletions wait for a person; ``None``: they need not."""
+    @classmethod
+    def of(cls, parts: Parts, declaration: SourceDeclaration) -> Guard:
+        """As the ledger has it now."""
+        name, window = declaration.collection, parts.settings.deletions.window_seconds
+        with parts.ledger.reading() as reading:
+            return cls(
+                ledger_documents.count_live(reading, name, declaration.id),
+                ledger_documents.deleted_since(reading, name, declaration.id, seconds=window),
+            )
+
+    def reason_to_hold(self, deletions: int, settings: DeletionSettings, *, word: str = "deleted") -> str | None:
+        """Why so many deletions wait for a person; ``None``: they need not. ``word``: what becomes of them."""
         if deletions == 0:
             return None
         total = deletions + self.deleted_lately_count
+        counted = "deletions" if word == "deleted" else "documents hidden or deleted"
         base = self.live_count + self.deleted_lately_count
         if deletions >= self.live_count:
-            return f"all {self.live_count} documents of the source would be deleted"
+            return f"all {self.live_count} documents of the source would be {word}"
         if total > settings.hold_above_count:
-            return f"{total} deletions within a day, above the limit of {settings.hold_above_count}"
+            return f"{total} {counted} within a day, above the limit of {settings.hold_above_count}"
         if total >= settings.hold_ratio_from_count and total > settings.hold_above_ratio * base:
-            return f"{total} of {base} documents deleted within a day, above {settings.hold_above_ratio:.0%}"
+            return f"{total} of {base} documents {word} within a day, above {settings.hold_above_ratio:.0%}"
         return None
 
 
@@ -51,20 +63,11 @@ def decide_deletions(
     gone = _second_look(source, vanished, draft)
     with parts.ledger.reading() as reading:
         holds = ledger_documents.list_holds(reading, declaration.collection, declaration.id)
-        guard = Guard(
-            ledger_documents.count_live(reading, declaration.collection, declaration.id),
-            ledger_documents.deleted_since(
-                reading,
-                declaration.collection,
-                declaration.id,
-                seconds=parts.settings.deletions.window_seconds,
-            ),
-        )
     approved = [
         document for document in gone if _is_approved(document, holds.get((declaration.id, document.natural_key)))
     ]
     rest = [document for document in gone if document not in approved]
-    reason = guard.reason_to_hold(len(rest), parts.settings.deletions)
+    reason = Guard.of(parts, declaration).reason_to_hold(len(rest), parts.settings.deletions)
     if reason is None:
         return gone
     _hold(declaration, rest, reason, draft)

@@ -98,7 +98,7 @@ def estimate_plan(parts: Parts, plan: Plan) -> Estimate:
     """Add up the plan's documents. Parsed texts that are known are cut again, which costs time and no money."""
     work = _Work(parts, plan.declaration.collection)
     for document in plan.documents:
-        if document.action != "delete":
+        if document.action not in {"delete", "hide", "show"}:
             work.add(document)
     return work.estimate(len(plan.documents), plan.outcomes.get("pending", 0))
 

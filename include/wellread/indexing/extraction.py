@@ -67,7 +67,7 @@ def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int | Non
         rows = run_records.staged_documents(reading, run.collection, run.revision, batch=batch, state="planned")
     if revision.state != "open":
         return 0
-    rows = [row for row in rows if row.action != "delete"]
+    rows = [row for row in rows if row.action not in {"delete", "hide"}]
     parts.progress.start("extract", total_count=len(rows))
     with ThreadPoolExecutor(max_workers=parts.settings.fetch_threads) as pool:
         unsaved = UnsavedExtractions(parts, run, pool)

@@ -46,7 +46,7 @@ def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, bat
     if revision.state != "open":
         return 0
     waiting = [row for row in rows if row.state == "extracted"]
-    deletions = [row for row in rows if row.action == "delete" and row.state == "planned"]
+    deletions = [row for row in rows if row.action in {"delete", "hide"} and row.state == "planned"]
     parts.progress.start("load", total_count=len(waiting) + len(deletions))
     unpaid: BudgetExhaustedError | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="wellread-embedding") as ahead:
@@ -100,7 +100,7 @@ def _load_group(
     loaded = [document for document in loaded if document.error is None]
     good = {document.row.doc_id for document in loaded}
     audit_and_heal(parts, projection, [row for row in rows if row.doc_id in good], fence=fence)
-    _close(parts, run, projection, [row for document in loaded for row in document.closes])
+    close_rows(parts, run, projection, [row for document in loaded for row in document.closes])
     _finish_group(parts, run, projection, group, embedded)
 
 
@@ -211,7 +211,7 @@ def _note_store_refusals(
             )
 
 
-def _close(parts: Parts, run: RunHandle, projection: Projection, rows: Sequence[ObjectRow]) -> None:
+def close_rows(parts: Parts, run: RunHandle, projection: Projection, rows: Sequence[ObjectRow]) -> None:
     """Ledger first, so that a crash between leaves a row that says what was meant."""
     assert run.revision is not None
     if not rows:
@@ -276,12 +276,12 @@ def _ending(document: Incoming, detail: dict[str, object]) -> dict[str, object]:
 
 
 def _close_document(parts: Parts, run: RunHandle, projection: Projection, row: StagedRow) -> None:
-    """Delete one document: everything of it that is visible is closed."""
+    """Delete or hide one document: everything of it that is visible is closed."""
     assert run.revision is not None
     with parts.ledger.reading() as reading:
         current = ledger_objects.open_objects(reading, projection, [row.doc_id], closing_revision=run.revision)
     rows = current[row.doc_id]
-    _close(parts, run, projection, rows)
+    close_rows(parts, run, projection, rows)
     closed = sum(1 for item in rows if item.kind == "chunks")
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision)
@@ -291,6 +291,6 @@ def _close_document(parts: Parts, run: RunHandle, projection: Projection, row: S
             run.revision,
             row.doc_id,
             state="loaded",
-            outcome="deleted",
+            outcome="deleted" if row.action == "delete" else row.facts["reason"],
             detail={"inserted": 0, "kept": 0, "closed": closed, "writes": len(rows)},
         )

@@ -12,16 +12,18 @@ from itertools import islice
 
 from wellread.errors import DocumentError, TransientError
 from wellread.identities import document_id, sha256_bytes
-from wellread.indexing.comparing import Candidate, Comparison, compare, standing_problem
+from wellread.indexing.comparing import Candidate, Comparison, compare, stand, standing_problem
 from wellread.indexing.deletions import decide_deletions
+from wellread.indexing.hiding import decide_restless
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Draft, Plan, PlannedDocument, Reason
 from wellread.indexing.settings import IndexingSettings
 from wellread.indexing.settings_changes import SettingsChange
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import documents as ledger_documents
+from wellread.ledger import quarantine_rows
 from wellread.ledger.database import Transaction
-from wellread.ledger.documents import HoldRow, KnownDocument, QuarantineRow
+from wellread.ledger.documents import HoldRow, Known, KnownDocument
 from wellread.runs import SourceDeclaration
 from wellread.sources.protocol import Source
 
@@ -57,6 +59,8 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
         draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
     else:
         work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
+    leaving = sum(1 for item in work if item.action == "delete")
+    work += [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
     changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
@@ -92,8 +96,9 @@ def _keep_quarantine(comparison: Comparison, draft: Draft) -> None:
     if comparison.is_complete:
         return
     for row in comparison.vanished_quarantine:
-        draft.settle(row.outcome)
-        draft.problems.append(standing_problem(row))
+        assert row.quarantined is not None
+        draft.settle(row.quarantined.outcome)
+        draft.problems.append(standing_problem(row.quarantined, hidden=row.hidden is not None))
     comparison.vanished_quarantine = []
 
 
@@ -193,8 +198,7 @@ def _after_look(
         and looked.content_sha == quarantined.content_sha
         and (quarantined.stage_signature == signature)
     ):
-        draft.settle(quarantined.outcome)
-        draft.problems.append(standing_problem(quarantined))
+        stand(looked.candidate, declaration, draft)
         return
     if known is None or looked.content_sha != known.content_sha:
         yield _planned(declaration, looked, "content" if known is not None else "new")
@@ -209,7 +213,8 @@ def _after_look(
 
 
 def _release(declaration: SourceDeclaration, natural_key: str, tx: Transaction) -> None:
-    ledger_documents.leave_quarantine(tx, declaration.collection, declaration.id, [natural_key])
+    ledger_documents.drop_holds(tx, declaration.collection, declaration.id, [natural_key])
+    quarantine_rows.leave_quarantine(tx, declaration.collection, declaration.id, [natural_key])
 
 
 def _look(parts: Parts, source: Source, candidates: Iterable[Candidate]) -> Iterator[_Looked]:
@@ -246,6 +251,19 @@ def _planned(declaration: SourceDeclaration, looked: _Looked, reason: Reason) ->
     )
 
 
+def _restless(declaration: SourceDeclaration, candidate: Candidate) -> PlannedDocument:
+    """Hide or show the last good version of a document that stays in quarantine."""
+    shown, hidden = candidate.known, candidate.hidden
+    known = shown or hidden
+    assert known is not None
+    planned = _planned(declaration, _Looked(candidate, known.content_sha), "kept")
+    if shown is None:
+        return replace(planned, action="show")
+    assert candidate.quarantined is not None
+    reason: Reason = "unsupported" if candidate.quarantined.outcome == "unsupported" else "quarantined"
+    return replace(planned, action="hide", reason=reason)
+
+
 def _deletion(document: KnownDocument) -> PlannedDocument:
     return PlannedDocument(
         action="delete",
@@ -265,7 +283,7 @@ def _deletion(document: KnownDocument) -> PlannedDocument:
 def _forget_lapsed(
     declaration: SourceDeclaration,
     returned: Sequence[str],
-    vanished_quarantine: Sequence[QuarantineRow],
+    vanished_quarantine: Sequence[Known],
     draft: Draft,
 ) -> None:
     """Holds of documents that came back lapse; quarantine rows of documents that are gone go too."""
@@ -274,7 +292,7 @@ def _forget_lapsed(
     def forget(tx: Transaction) -> None:
         ledger_documents.drop_holds(tx, declaration.collection, declaration.id, returned)
         gone = [row.natural_key for row in vanished_quarantine]
-        ledger_documents.leave_quarantine(tx, declaration.collection, declaration.id, gone)
+        quarantine_rows.leave_quarantine(tx, declaration.collection, declaration.id, gone)
 
     draft.effects.append(forget)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wellread.documents import Acl
 from wellread.ledger.database import Transaction
 from wellread.ledger.leases import Lease
 from wellread.runs import SourceDeclaration
 
-Action = Literal["ingest", "move", "delete"]
-Reason = Literal["new", "content", "settings", "facts", "moved", "vanished"]
+if TYPE_CHECKING:
+    from wellread.indexing.comparing import Candidate
+
+Action = Literal["ingest", "move", "delete", "hide", "show"]
+"""``hide``: the last good version of a quarantined document. ``show``: the same again."""
+Reason = Literal["new", "content", "settings", "facts", "moved", "vanished", "quarantined", "unsupported", "kept"]
+"""Of a hidden document: the outcome of its newer version; ``kept``: its source keeps last good versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,8 @@ class Draft:
     effects: list[Callable[[Transaction], None]] = field(default_factory=list)
     """What the ledger should remember of planning itself; applied when the plan is frozen, never by a dry run."""
 
+    restless: list[Candidate] = field(default_factory=list)
+    """In quarantine as before, but their last good version is shown or hidden against ``on_failure``."""
     access_changes: list[AccessChange] = field(default_factory=list)
     """Of all listed documents, those of later waves and in quarantine too."""
 

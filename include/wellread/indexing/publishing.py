@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wellread.artifacts.codec import get_json, put_json
@@ -14,6 +14,7 @@ from wellread.errors import LeaseHeldError
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.fences import fence_of, lease_fence
 from wellread.indexing.heads import flush_heads
+from wellread.indexing.hiding import TROUBLED, Hiding, hide_failed, hold_hidings, hold_note, is_hidden
 from wellread.indexing.histories import keep_history
 from wellread.indexing.mirroring import mirror_documents
 from wellread.indexing.parts import Parts
@@ -23,7 +24,7 @@ from wellread.indexing.reporting import balance_sheet
 from wellread.indexing.revision_states import revision_states
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import projections, revisions, run_records, term_counts
+from wellread.ledger import projections, quarantine_rows, revisions, run_records, term_counts
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.database import Transaction
 from wellread.ledger.objects import ObjectRow
@@ -59,6 +60,8 @@ def publish_revision(
     unfinished = [row for row in rows if row.state in {"planned", "extracted"}]
     fence = fence_of(parts, run)
     undo_documents(parts, projection, run.revision, [row.doc_id for row in unfinished], fence=fence)
+    hiding = hide_failed(parts, plan, run, projection, rows)
+    rows, plan = hiding.rows, _with_holds(plan, hiding)
     healed = audit_revision(parts, projection, run.revision, fence=fence)
     _mirror(parts, projection, run, rows)
     with parts.ledger.reading() as reading:
@@ -67,13 +70,14 @@ def publish_revision(
     differences, chunk_difference = term_differences(parts, opened, closed)
     rows = [_given_up(row) if row in unfinished else row for row in rows]
     is_written = bool(opened or closed)
-    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"}]
+    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
     change_list = put_json(parts.artifacts, "changes", changes) if changes else None
     history = keep_history(parts, projection, run, rows)
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision, exclusive=True)
         revisions.locked_collection(tx, run.collection)
         _apply(tx, plan.declaration, run, rows, plan.stage_signature)
+        hold_hidings(tx, plan.declaration, hiding.held, hiding.reason)
         term_counts.add_terms(tx, run.collection, chunks=chunk_difference, differences=differences)
         revisions.end_revision(tx, run.collection, run.revision, "published" if is_written else "settled")
         if is_written:
@@ -84,6 +88,15 @@ def publish_revision(
         run_records.finish_run(tx, run.run_id, state=run_state, report=report)
     flush_heads(parts, run.collection)
     return Published(sheet, change_list)
+
+
+def _with_holds(plan: Plan, hiding: Hiding) -> Plan:
+    """The plan as the balance sheet tells it: with what publication holds."""
+    if hiding.reason is None:
+        return plan
+    holds = [{"document": key, "reason": hiding.reason} for key in sorted(hiding.held)]
+    note = hold_note(plan.declaration, len(holds), hiding.reason)
+    return replace(plan, holds=(*plan.holds, *holds), notes=(*plan.notes, note))
 
 
 def _mirror(parts: Parts, live: Projection, run: RunHandle, rows: Sequence[StagedRow]) -> None:
@@ -172,12 +185,18 @@ def _apply(
     ledger_documents.mark_deleted(tx, collection, [row.doc_id for row in deleted], run.revision, moved=False)
     moved_from = [uuid.UUID(row.facts["previous_doc_id"]) for row in loaded if row.action == "move"]
     ledger_documents.mark_deleted(tx, collection, moved_from, run.revision, moved=True)
-    done = [row.facts["natural_key"] for row in (*loaded, *deleted)]
+    hidden = [row for row in rows if is_hidden(row)]
+    quarantine_rows.mark_hidden(tx, collection, [row.doc_id for row in hidden], run.revision)
+    done = [row.facts["natural_key"] for row in (*loaded, *deleted, *hidden)]
     ledger_documents.drop_holds(tx, collection, source_id, done)
-    settled = [row.facts["natural_key"] for row in rows if row.outcome in {"committed", "moved", "deleted", "gone"}]
-    ledger_documents.leave_quarantine(tx, collection, source_id, settled)
-    troubled = [row for row in rows if row.outcome in {"quarantined", "unsupported"}]
-    ledger_documents.put_in_quarantine(
+    settled = [
+        row.facts["natural_key"]
+        for row in rows
+        if row.outcome in {"committed", "moved", "deleted", "gone"} and row.action != "show"
+    ]
+    quarantine_rows.leave_quarantine(tx, collection, source_id, settled)
+    troubled = [row for row in rows if row.outcome in TROUBLED and row.action != "hide"]
+    quarantine_rows.put_in_quarantine(
         tx, collection, source_id, [_quarantine_row(row, signature) for row in troubled]
     )
 
@@ -207,6 +226,7 @@ def _document_row(declaration: SourceDeclaration, run: RunHandle, row: StagedRow
 
 def _quarantine_row(row: StagedRow, signature: str) -> dict[str, Any]:
     detail = dict(row.detail or {})
+    payload = detail.get("payload") or {}
     return {
         "natural_key": row.facts["natural_key"],
         "outcome": row.outcome,
@@ -216,6 +236,9 @@ def _quarantine_row(row: StagedRow, signature: str) -> dict[str, Any]:
         "stage": row.stage or "unknown",
         "cause": row.cause or "unknown",
         "detail": detail.get("error", {}),
+        "size_bytes": row.facts["size_bytes"],
+        "payload_ref": payload.get("reference"),
+        "payload_note": payload.get("note"),
     }
 
 
@@ -223,7 +246,7 @@ def _change(row: StagedRow) -> Mapping[str, object]:
     return {
         "document": row.facts["natural_key"],
         "doc_id": str(row.doc_id),
-        "change": row.outcome,
+        "change": "hidden" if is_hidden(row) else row.outcome,
         "from": row.facts.get("previous_key"),
     }
 

@@ -79,6 +79,7 @@ def _problem(row: StagedRow) -> Mapping[str, Any]:
         "cause": row.cause,
         "found": error.get("found"),
         "remedy": error.get("remedy"),
+        "hidden": bool((row.detail or {}).get("hidden")),
     }
 
 

@@ -19,6 +19,7 @@ from wellread.indexing.estimating import Estimate, estimate_plan
 from wellread.indexing.fences import lease_fence
 from wellread.indexing.heads import flush_heads, parts_of_live, prepare_collection
 from wellread.indexing.parts import Parts
+from wellread.indexing.payloads import drop_payloads, keep_payloads
 from wellread.indexing.planning import plan_wave
 from wellread.indexing.plans import Plan, PlannedDocument, RunHandle, lease_name
 from wellread.indexing.publishing import Published, abandon_run, publish_revision
@@ -148,7 +149,7 @@ class Runner:
             if not plan.documents:
                 return _handle(plan, plan_ref, lease, None)
             known = ledger_documents.live_documents(
-                tx, declaration.collection, [item.doc_id for item in plan.documents]
+                tx, declaration.collection, [item.doc_id for item in plan.documents], with_hidden=True
             )
             number = revisions.open_revision(
                 tx,
@@ -228,8 +229,10 @@ class Runner:
         """Publish what was loaded and give the lease back."""
         plan = self.read_plan(run.plan_ref)
         with self._working(run) if self._is_open(run) else nullcontext():
+            keep_payloads(self.parts, run, lambda: self._source(plan.declaration))
             published = publish_revision(self._bound(run.collection), plan, run, seconds=seconds)
         leases.release(self.parts.ledger, run.lease)
+        drop_payloads(self.parts)
         return published
 
     def _is_open(self, run: RunHandle) -> bool:
@@ -351,11 +354,15 @@ def _staged(item: PlannedDocument, known: KnownDocument | None, signature: str) 
         "modified_at": item.modified_at,
         "metadata": dict(item.metadata),
         "acl": list(item.acl),
-        "known_acl": None if known is None else list(known.acl),
+        "known_acl": None if known is None or known.is_hidden else list(known.acl),
         "previous_chunks_ref": previous_chunks_ref,
         "facts_sha": item.facts_sha,
         "content_sha": item.content_sha,
         "previous_doc_id": None if item.previous_doc_id is None else str(item.previous_doc_id),
         "previous_key": item.previous_key,
     }
-    return StagedRow(item.doc_id, item.batch, item.action, "planned", None, None, None, None, facts)
+    if item.action != "show" or known is None:
+        return StagedRow(item.doc_id, item.batch, item.action, "planned", None, None, None, None, facts)
+    kept = ("chunks_ref", "stage_signature", "content_sha", "size_bytes", "version_token", "modified_at")
+    facts.update({name: getattr(known, name) for name in kept})
+    return StagedRow(item.doc_id, item.batch, item.action, "extracted", None, None, None, {"parsed": False}, facts)

@@ -63,6 +63,19 @@ class SettingsChangeSettings(BaseModel):
     )
 
 
+class QuarantineSettings(BaseModel):
+    """What is kept of a document that could not be read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    payload_max_bytes: int = Field(
+        default=32 * 1024 * 1024,
+        ge=0,
+        description="The bytes of a quarantined document are kept as an artifact up to this size, for a look; of "
+        "larger ones only size and hash are noted. 0 keeps no bytes.",
+    )
+
+
 class IndexingSettings(BaseModel):
     """How a run is cut into waves, batches and requests."""
 
@@ -108,3 +121,4 @@ class IndexingSettings(BaseModel):
     deletions: DeletionSettings = DeletionSettings()
     settings_changes: SettingsChangeSettings = SettingsChangeSettings()
     budget: EmbeddingBudgetSettings = EmbeddingBudgetSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()

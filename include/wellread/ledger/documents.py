@@ -18,12 +18,13 @@ from wellread.ledger.upserts import insert_missing, replace
 from wellread.runs import SourceDeclaration
 
 _PAGE_ROWS = 5_000
-HoldKind = Literal["deletion", "settings"]
+HoldKind = Literal["deletion", "settings", "hiding"]
+_LISTED_STATES = ("live", "hidden")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownDocument:
-    """A live document."""
+    """A document that is live, or hidden because its newer version failed."""
 
     doc_id: uuid.UUID
     natural_key: str
@@ -36,6 +37,8 @@ class KnownDocument:
     chunks_ref: str
     version_hash: str
     title: str
+    modified_at: float = 0.0
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,15 @@ class Known:
 
     natural_key: str
     document: KnownDocument | None
+    """The live document."""
     quarantined: QuarantineRow | None
+    hidden: KnownDocument | None = None
+    """Its last good version, where that is hidden."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """A deletion, or a change of settings, that waits for a person."""
+    """A deletion, a change of settings, or the hiding of a document, that waits for a person."""
 
     natural_key: str
     version_hash: str
@@ -143,9 +149,15 @@ def stream_known(ledger: Ledger, collection: str, source_id: str) -> Iterator[Kn
         key = min(keys, key=key_bytes)
         has_document = document is not None and document.natural_key == key
         has_row = row is not None and row.natural_key == key
-        yield Known(key, document if has_document else None, row if has_row else None)
+        yield _known_as(key, document if has_document else None, row if has_row else None)
         document = next(live, None) if has_document else document
         row = next(troubled, None) if has_row else row
+
+
+def _known_as(key: str, document: KnownDocument | None, row: QuarantineRow | None) -> Known:
+    if document is not None and document.is_hidden:
+        return Known(key, None, row, document)
+    return Known(key, document, row)
 
 
 def key_bytes(natural_key: str) -> bytes:
@@ -169,7 +181,9 @@ def _pages(ledger: Ledger, table: sa.Table, where: sa.ColumnElement[bool]) -> It
 
 def _stream_documents(ledger: Ledger, collection: str, source_id: str) -> Iterator[KnownDocument]:
     where = sa.and_(
-        documents.c.collection == collection, documents.c.source_id == source_id, documents.c.state == "live"
+        documents.c.collection == collection,
+        documents.c.source_id == source_id,
+        documents.c.state.in_(_LISTED_STATES),
     )
     for row in _pages(ledger, documents, where):
         yield _known(row)
@@ -194,6 +208,8 @@ def _known(row: sa.Row[Any]) -> KnownDocument:
         row.chunks_ref,
         row.version_hash,
         row.title,
+        row.modified_at,
+        row.state == "hidden",
     )
 
 
@@ -214,15 +230,15 @@ def _quarantined(row: sa.Row[Any]) -> QuarantineRow:
 
 
 def live_documents(
-    tx: Transaction, collection: str, doc_ids: Sequence[uuid.UUID]
+    tx: Transaction, collection: str, doc_ids: Sequence[uuid.UUID], *, with_hidden: bool = False
 ) -> dict[uuid.UUID, KnownDocument]:
-    """Live documents by id; others are left out."""
+    """Live documents by id (hidden ones where asked for); others are left out."""
     found: dict[uuid.UUID, KnownDocument] = {}
     for start in range(0, len(doc_ids), 500):
         query = sa.select(documents).where(
             documents.c.collection == collection,
             documents.c.doc_id.in_(doc_ids[start : start + 500]),
-            documents.c.state == "live",
+            documents.c.state.in_(_LISTED_STATES if with_hidden else ("live",)),
         )
         found.update({row.doc_id: _known(row) for row in tx.execute(query)})
     return found
@@ -237,11 +253,11 @@ def count_live(tx: Transaction, collection: str, source_id: str) -> int:
 
 
 def deleted_since(tx: Transaction, collection: str, source_id: str, *, seconds: float) -> int:
-    """How many documents were deleted within the last ``seconds``: deletions in instalments count together."""
+    """How many documents were deleted or hidden within the last ``seconds``: instalments count together."""
     query = sa.select(sa.func.count()).where(
         documents.c.collection == collection,
         documents.c.source_id == source_id,
-        documents.c.state == "deleted",
+        documents.c.state.in_(("deleted", "hidden")),
         documents.c.changed_at > epoch_now() - seconds,
     )
     return int(tx.execute(query).scalar_one())
@@ -274,41 +290,7 @@ def remember_token(tx: Transaction, collection: str, tokens: Mapping[uuid.UUID, 
         )
 
 
-# -- quarantine and holds ----------------------------------------------------------------------------------
-
-
-def put_in_quarantine(tx: Transaction, collection: str, source_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record documents that could not be read; a known one counts one more attempt."""
-    for row in rows:
-        same = sa.and_(
-            quarantine.c.collection == collection,
-            quarantine.c.source_id == source_id,
-            quarantine.c.natural_key == row["natural_key"],
-        )
-        changed = tx.execute(
-            sa.update(quarantine).where(same).values(attempts=quarantine.c.attempts + 1, last_at=epoch_now(), **row)
-        ).rowcount
-        if changed == 0:
-            now = epoch_now()
-            tx.execute(
-                sa.insert(quarantine).values(
-                    collection=collection, source_id=source_id, attempts=1, first_at=now, last_at=now, **row
-                )
-            )
-
-
-def leave_quarantine(tx: Transaction, collection: str, source_id: str, natural_keys: Sequence[str]) -> None:
-    """The document was read, or is gone."""
-    _delete_keys(tx, quarantine, collection, source_id, natural_keys)
-
-
-def list_quarantine(tx: Transaction, collection: str, source_id: str | None = None) -> list[Mapping[str, Any]]:
-    """Quarantine as plain rows, for people."""
-    query = sa.select(quarantine).where(quarantine.c.collection == collection)
-    if source_id is not None:
-        query = query.where(quarantine.c.source_id == source_id)
-    query = query.order_by(quarantine.c.source_id, quarantine.c.natural_key)
-    return [dict(row) for row in tx.execute(query).mappings()]
+# -- holds ----------------------------------------------------------------------------------------------
 
 
 def list_holds(tx: Transaction, collection: str, source_id: str | None = None) -> dict[tuple[str, str], HoldRow]:

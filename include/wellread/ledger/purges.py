@@ -46,7 +46,9 @@ def shared_artifacts(
 ) -> set[str]:
     """Those that another document needs: a live one, one in quarantine, or one with objects in an index."""
     needed = sa.union(
-        sa.select(documents.c.doc_id).where(documents.c.collection == collection, documents.c.state == "live"),
+        sa.select(documents.c.doc_id).where(
+            documents.c.collection == collection, documents.c.state.in_(("live", "hidden"))
+        ),
         sa.select(staged.c.doc_id).where(staged.c.collection == collection),
     )
     links = document_artifacts
@@ -65,6 +67,8 @@ def shared_artifacts(
                 objects.c.reference.in_(part),
                 sa.or_(objects.c.collection != collection, objects.c.doc_id.not_in(doc_ids)),
             ),
+            # The rows of the purged document are gone by now.
+            sa.select(quarantine.c.payload_ref).where(quarantine.c.payload_ref.in_(part)),
         ):
             shared.update(tx.execute(query).scalars())
     return shared

@@ -133,7 +133,7 @@ documents = Table(
     Column("doc_id", Uuid, nullable=False),
     Column("source_id", Key, nullable=False),
     Column("natural_key", Key, nullable=False),
-    Column("state", Text, nullable=False, comment="live or deleted"),
+    Column("state", Text, nullable=False, comment="live, hidden, deleted or moved"),
     Column("version_token", Text),
     Column("content_sha", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
@@ -157,7 +157,7 @@ staged = Table(
     Column("revision", BigInteger, nullable=False),
     Column("doc_id", Uuid, nullable=False),
     Column("batch", Integer, nullable=False),
-    Column("action", Text, nullable=False, comment="ingest, move or delete"),
+    Column("action", Text, nullable=False, comment="ingest, move, delete, hide or show"),
     Column("state", Text, nullable=False, comment="planned, extracted, loaded or failed"),
     Column("outcome", Text, comment="Set when the state is failed or loaded."),
     Column("stage", Text),
@@ -269,7 +269,19 @@ quarantine = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_at", Moment, nullable=False),
     Column("last_at", Moment, nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("payload_ref", Text, comment="The artifact that holds the bytes as they were."),
+    Column("payload_note", Text, comment="Why there is none."),
     PrimaryKeyConstraint("collection", "source_id", "natural_key"),
+    Index("ix_quarantine_payload_ref", "payload_ref"),
+)
+
+loose_payloads = Table(
+    "loose_payloads",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("since", Moment, nullable=False),
+    comment="Payloads that perhaps no quarantine row refers to: looked at when a run has ended.",
 )
 
 holds = Table(
@@ -279,7 +291,7 @@ holds = Table(
     Column("source_id", Key, nullable=False),
     Column("natural_key", Key, nullable=False),
     Column("version_hash", Text, nullable=False),
-    Column("kind", Text, nullable=False, server_default="deletion", comment="deletion or settings"),
+    Column("kind", Text, nullable=False, server_default="deletion", comment="deletion, settings or hiding"),
     Column("reason", Text, nullable=False),
     Column("approved", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),

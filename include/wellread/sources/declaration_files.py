@@ -57,6 +57,7 @@ class DeclarationFile(BaseModel):
     profile: str = Field(default="default", min_length=1)
     description: str = ""
     owner: str = Field(default="wellread", min_length=1)
+    on_failure: Literal["keep", "hide"] = "keep"
     declared_at: datetime | None = None
 
     @field_validator("schedule")

@@ -319,6 +319,7 @@ def _quarantine(row: Row | None) -> dict[str, object] | None:
         "remedy": row["detail"].get("remedy"),
         "first_at": moment(row["first_at"]),
         "last_at": moment(row["last_at"]),
+        "payload": {"reference": row["payload_ref"], "note": row["payload_note"]},
     }
 
 

@@ -11,6 +11,7 @@ from wellread.indexing.fences import CopyFence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
+from wellread.indexing.payloads import drop_payloads
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import projections, revisions
 from wellread.ledger.columns import epoch_now
@@ -33,10 +34,11 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
     """Delete objects that a revision closed which was published before the horizon.
 
     ``oldest_readable`` is raised in the head first: a reader with an older snapshot is refused, and never
-    sees half of what it pinned. No lease is needed: what it deletes, the ledger has given up for good under ids
-    that are never used again, so that two at once, or one that slept meanwhile, delete the same. Raises
-    ``LeaseHeldError`` where a copy was dropped meanwhile.
+    sees half of what it pinned. Payloads that no quarantine row needs go too. No lease is needed: what it deletes,
+    the ledger has given up for good under ids that are never used again, so that two at once, or one that slept
+    meanwhile, delete the same. Raises ``LeaseHeldError`` where a copy was dropped meanwhile.
     """
+    drop_payloads(parts)
     with parts.ledger.reading() as reading:
         row = revisions.find_collection(reading, collection)
         if row is None:

@@ -17,7 +17,7 @@ class Facts:
     source_id: str
     held_reason: str | None
     state: str | None
-    """``live``, ``deleted`` or ``moved``; ``None``: it was never in the index."""
+    """``live``, ``hidden``, ``deleted`` or ``moved``; ``None``: it was never in the index."""
     revision: int | None
     moved_to: str | None
     is_listed: bool | None
@@ -53,11 +53,11 @@ def _visible(facts: Facts) -> Verdict:
     if (lost := _lost(facts)) is not None:
         return lost
     if facts.quarantine is not None:
-        return (
-            True,
-            f"its last good version is shown; the newer one is {_trouble(facts.quarantine)}",
-            _after_quarantine(facts),
-        )
+        why = f"its last good version is shown; the newer one is {_trouble(facts.quarantine)}"
+        if facts.hold is not None:
+            held = f"{_what_is_held(facts.hold)} is held: {facts.hold['reason']}"
+            return True, f"{why}, and {held}", _after_hold(facts)
+        return True, why, _after_quarantine(facts)
     if facts.hold is not None:
         return True, f"{_what_is_held(facts.hold)} is held: {facts.hold['reason']}", _after_hold(facts)
     if facts.staged is not None:
@@ -108,6 +108,10 @@ def _once_known(facts: Facts) -> Verdict:
         return False, f"it moved{where} in revision {facts.revision}", "Look for it under its present name."
     if facts.staged is not None:
         return False, _progress(facts.staged), "Wait for that run to end."
+    if facts.state == "hidden" and facts.quarantine is not None:
+        trouble = _trouble(facts.quarantine)
+        why = f"it is hidden since revision {facts.revision}: its newer version is {trouble}, and its source says"
+        return False, f"{why} on_failure: hide", _after_quarantine(facts)
     if facts.state == "deleted":
         why = f"it was deleted in revision {facts.revision}: the source did not hold it any more"
         if facts.is_listed:
@@ -139,7 +143,8 @@ def _after_quarantine(facts: Facts) -> str:
 
 
 def _what_is_held(hold: Mapping[str, Any]) -> str:
-    return "a change of settings" if hold.get("kind") == "settings" else "its deletion"
+    kinds = {"settings": "a change of settings", "hiding": "its hiding"}
+    return kinds.get(str(hold.get("kind")), "its deletion")
 
 
 def _after_hold(facts: Facts) -> str:

@@ -162,11 +162,19 @@ class World:
         ) as client:
             return oracle.read_index(client, self.collection)
 
-    def assert_exact(self, *folders: Path, without: frozenset[str] = frozenset()) -> Any:
-        """The oracle finds no fault in the index, and none between ledger and store."""
+    def assert_exact(
+        self,
+        *folders: Path,
+        without: frozenset[str] = frozenset(),
+        last_good: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The oracle finds no fault in the index, and none between ledger and store.
+
+        ``last_good``: documents whose newer version failed, by the text that readers must still see.
+        """
         index = self.index()
         for folder in folders or (self.files.path,):
-            assert oracle.faults_of_source(index, folder.name, folder, without=without) == []
+            assert oracle.faults_of_source(index, folder.name, folder, without=without, last_good=last_good) == []
         assert oracle.faults_of_ledger(index, self.home / "ledger.db", self.collection) == []
         return index
 

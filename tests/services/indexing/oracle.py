@@ -156,10 +156,19 @@ def letters(text: str) -> str:
 
 
 def faults_of_source(
-    index: Index, source_id: str, folder: Path, *, without: frozenset[str] = frozenset()
+    index: Index,
+    source_id: str,
+    folder: Path,
+    *,
+    without: frozenset[str] = frozenset(),
+    last_good: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Everything that is not as it should be; an empty list is an exact index."""
-    wanted = readable_files(folder, without)
+    """Everything that is not as it should be; an empty list is an exact index.
+
+    ``without``: files that must not be visible at all. ``last_good``: files that must be visible as they were
+    before, by their text of that time.
+    """
+    wanted = {**readable_files(folder, without | (last_good or {}).keys()), **(last_good or {})}
     versions, chunks = index.visible_versions(), index.visible_chunks()
     faults = [f"{item} is not in the vector index" for item in sorted(index.unindexed)]
     of_source = {key for key in versions if key.startswith(f"{source_id}/")}

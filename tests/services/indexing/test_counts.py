@@ -8,7 +8,7 @@ import pytest
 
 from wellread.errors import TransientError
 from wellread.indexing.running import Runner
-from wellread.ledger import documents as ledger_documents
+from wellread.ledger import quarantine_rows
 
 pytestmark = pytest.mark.weaviate
 
@@ -186,7 +186,7 @@ def test_a_file_that_breaks_keeps_its_last_good_version(library: Any) -> None:
     library.files.write("amber.txt", good)
     assert states(library.ingest()) == {"unchanged": 6}
     with library.open() as workspace, workspace.ledger.reading() as reading:
-        assert not ledger_documents.list_quarantine(reading, library.collection)
+        assert not quarantine_rows.list_quarantine(reading, library.collection)
     library.assert_exact()
     assert states(library.ingest()) == {"unchanged": 6}
 

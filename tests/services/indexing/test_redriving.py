@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wellread.ledger import documents as ledger_documents
+from wellread.ledger import quarantine_rows
 from wellread.ledger.redriving import mark_for_redrive
 
 pytestmark = pytest.mark.weaviate
@@ -23,7 +23,7 @@ def test_a_marked_document_is_tried_once_more_and_then_stands(library: Any) -> N
     assert [key for _, key in marked] == ["broken.pdf"]
     assert library.ingest().outcomes["quarantined"] == 1
     with library.open() as workspace, workspace.ledger.reading() as reading:
-        (row,) = ledger_documents.list_quarantine(reading, library.collection)
+        (row,) = quarantine_rows.list_quarantine(reading, library.collection)
     assert row["attempts"] == 2
     assert row["stage_signature"]
     assert all(problem["standing"] for problem in library.ingest().problems)
