@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
+from wellread.ledger import claims, projections, revisions
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import projections, revisions
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.schema import collections
 from wellread.ledger.schema import revisions as revisions_table
@@ -26,18 +26,21 @@ class Vacuumed:
 
     deleted: int
     oldest_readable: int
+    claims: int = 0
+    """Claims on embedding keys, of dead workers, that nobody met again."""
 
 
 def vacuum(parts: Parts, collection: str) -> Vacuumed:
     """Delete objects that a revision closed which was published before the horizon.
 
     ``oldest_readable`` is raised in the head first: a reader with an older snapshot is refused, and never
-    sees half of what it pinned.
+    sees half of what it pinned. Claims of dead workers on embedding keys go too, whatever the collection.
     """
+    expired = claims.drop_expired(parts.ledger)
     with parts.ledger.reading() as reading:
         row = revisions.find_collection(reading, collection)
         if row is None:
-            return Vacuumed(0, 0)
+            return Vacuumed(0, 0, expired)
         copies = [revisions.live_projection(reading, collection), *projections.mirrors(reading, collection)]
         horizon = epoch_now() - parts.settings.horizon_seconds
         old = (
@@ -52,9 +55,9 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
             .all()
         )
         if not any(ledger_objects.closed_before(reading, copy, old, limit=1) for copy in copies):
-            return Vacuumed(0, row.oldest_readable)
+            return Vacuumed(0, row.oldest_readable, expired)
     oldest = _raise_oldest_readable(parts, collection, max(old) + 1)
-    return Vacuumed(sum(_delete(parts, copy, old) for copy in copies), oldest)
+    return Vacuumed(sum(_delete(parts, copy, old) for copy in copies), oldest, expired)
 
 
 def _delete(parts: Parts, projection: Projection, old: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from wellread.errors import SettingsError, WellreadError
 from wellread.indexing.plans import lease_name
+from wellread.ledger import documents as ledger_documents
 from wellread.ledger import explanations, leases
 from wellread.ledger.documents import key_bytes
 from wellread.runs import SourceDeclaration
@@ -83,6 +84,15 @@ def is_declared(row: Mapping[str, Any], ids: frozenset[str] | None) -> bool:
     location = Path(row["location"])
     is_by_path = row["kind"] == "folder" and row["source_id"] == source_id_for_name(location.name)
     return is_by_path and location.is_dir()
+
+
+def undeclared_sources(workspace: Workspace) -> list[Mapping[str, Any]]:
+    """Ledger rows, with counts of documents, of the sources in use whose declaration is gone."""
+    ids = declared_ids(workspace)
+    with workspace.ledger.reading() as reading:
+        known = ledger_documents.list_sources(reading)
+    in_use = [row for row in known if row["held_reason"] is None and row["retired_at"] is None]
+    return [row for row in in_use if not is_declared(row, ids)]
 
 
 def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:

@@ -21,6 +21,7 @@ from wellread.upkeep import purging
 from wellread.upkeep.migrating import finish, migrate
 from wellread.upkeep.reconciling import reconcile
 from wellread.workspace.questions import answer_questions
+from wellread.workspace.upkeeping import explain_document
 
 pytestmark = pytest.mark.weaviate
 
@@ -114,6 +115,21 @@ def test_counts_of_terms_are_as_if_it_had_never_been(marked: Any, library: Any) 
     assert after == terms_of(marked)
 
 
+def test_explained_it_is_purged_with_date_and_receipt(marked: Any) -> None:
+    receipt = purge(marked)
+    with marked.open() as workspace:
+        (told,) = explain_document(workspace, NAME).explanations
+        by_id = explain_document(workspace, str(told.doc_id)).explanations[0]
+        marked.files.remove(NAME)
+        unlisted = explain_document(workspace, NAME).explanations[0]
+    assert not told.is_visible
+    assert "it was purged on 20" in told.why
+    assert f"(asked for); the receipt is {receipt.reference}" in told.why
+    assert f"wellread purge {NAME} --readmit" in told.to_do
+    assert told.details["purge"]["state"] == "purged"
+    assert by_id.why == unlisted.why == told.why
+
+
 def test_readmitted_it_comes_back(marked: Any) -> None:
     purge(marked)
     done = marked.shell("purge", NAME, "--readmit", "--json")
@@ -177,6 +193,10 @@ def test_a_run_at_work_keeps_its_lease_and_the_document_is_withdrawn(marked: Any
     with pytest.raises(LeaseHeldError):
         purge(marked)
     assert NAME not in marked.search(MARK, k=10)
+    with marked.open() as workspace:
+        (told,) = explain_document(workspace, NAME).explanations
+    assert "has not ended" in told.why
+    assert told.to_do.startswith(f"Repeat `wellread purge {NAME}`")
 
 
 def test_after_a_move_the_old_name_is_purged_too(marked: Any, raw: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from wellread.indexing.restoring import restore_objects
 from wellread.indexing.writing import insert_exactly
 from wellread.ledger import leases, revisions
 from wellread.ledger import objects as ledger_objects
+from wellread.ledger.claims import Claimant
 from wellread.upkeep.reconciling import Reconciled, reconcile
 from wellread.upkeep.vacuum import vacuum
 
@@ -169,6 +171,13 @@ def test_an_open_run_is_no_fault_and_is_not_disturbed(aged: Any) -> None:
         assert done.counts.in_progress > 0
         assert runner.publish(run).sheet.outcomes["committed"] == 1
     aged.assert_exact(*aged.folders)
+
+
+def test_vacuum_drops_the_claims_of_dead_workers(library: Any) -> None:
+    with library.open() as workspace:
+        Claimant(workspace.ledger, 0.01).take(["a key that nobody meets again"])
+        time.sleep(0.05)
+        assert [vacuum(workspace.parts, library.collection).claims for _ in range(2)] == [1, 0]
 
 
 def test_what_vacuum_is_deleting_at_the_moment_is_no_fault(aged: Any) -> None:
