@@ -22,7 +22,8 @@ from wellread.sources.declarations import (
 )
 from wellread.sources.protocol import Source
 from wellread.upkeep.explaining import Explained, Explainer, Listed
-from wellread.upkeep.purging import PurgeTarget, Receipt, purge
+from wellread.upkeep.former_names import PurgeTarget
+from wellread.upkeep.purging import Receipt, purge
 from wellread.workspace.composition import Workspace
 
 
@@ -48,7 +49,7 @@ def runs_at_work(workspace: Workspace, source_ids: Sequence[str] | None = None) 
     return {name: holder for name, holder in found.items() if holder is not None}
 
 
-def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) -> Receipt:
+def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str, deep: bool = False) -> Receipt:
     """Purge it, cached responses too. The receipt says whether its source still lists it."""
     with workspace.ledger.reading() as reading:
         row = explanations.find_source_rows(reading, target.collection, target.source_id)[0]
@@ -61,7 +62,7 @@ def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) ->
     cache = workspace.language_models.cache
     forget = (lambda _tenant, _keys: None) if cache is None else cache.forget
     unreached = () if told is None else (told,)
-    return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached)
+    return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached, deep=deep)
 
 
 def declared_ids(workspace: Workspace) -> frozenset[str] | None:
