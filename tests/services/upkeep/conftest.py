@@ -68,12 +68,7 @@ def aged(library: Any) -> Any:
 @pytest.fixture
 def marked(library: Any) -> Any:
     """A library with two versions of a marked document, and a neighbour that holds one of its paragraphs."""
-    shared = library.prose("granite", parts=1)
-    library.files.write(marks.NAME, f"{shared}\n\n{marks.MARK}, as of old.\n\n{library.prose('granite', parts=3)}")
-    library.files.write("neighbour.txt", f"{shared}\n\n{library.prose('heron', parts=2)}")
-    library.ingest()
-    library.files.edit(marks.NAME, "as of old", "as of late")
-    library.ingest()
+    marks.ingest_marked(library)
     return library
 
 

@@ -14,9 +14,19 @@ MARK = "Zanzibarquux keeps the seventeenth lantern behind the organ loft of Vell
 NAME = "secret.txt"
 
 
+def ingest_marked(world: Any) -> None:
+    """Two versions of a marked document, and a neighbour that holds one of its paragraphs."""
+    shared = world.prose("granite", parts=1)
+    world.files.write(NAME, f"{shared}\n\n{MARK}, as of old.\n\n{world.prose('granite', parts=3)}")
+    world.files.write("neighbour.txt", f"{shared}\n\n{world.prose('heron', parts=2)}")
+    world.ingest()
+    world.files.edit(NAME, "as of old", "as of late")
+    world.ingest()
+
+
 def places_of(world: Any, raw: Any, words: str = MARK) -> list[str]:
-    """Where any of the words' bytes stand: files of the home (artifacts unpacked), rows of the ledger, and objects of
-    the store, whatever their revision."""
+    """Where any of the words' bytes stand: files of the home (artifacts unpacked), rows of the ledger, and objects
+    of the store, whatever their revision."""
     needles = [words.encode(), words.casefold().encode(), words.split(maxsplit=1)[0].casefold().encode()]
     found = []
     for path in sorted(world.home.rglob("*")):
