@@ -208,5 +208,5 @@ def quality_reports_that_name(parts: Parts, target: PurgeTarget) -> set[str]:
         if reference is not None and parts.artifacts.exists(reference):
             content = parts.artifacts.get(reference)
             if any(name in content for name in wanted):
-                places.add(f"the quality report of the run {row['run_id']}, {reference}, names it")
+                places.add(f"the quality report of the run {row['run_id']}, {reference}, names it, as do its pages")
     return places

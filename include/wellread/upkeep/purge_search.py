@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from wellread.artifacts.references import split_reference
+from wellread.errors import SystemicError
 from wellread.indexing.parts import Parts
 from wellread.upkeep.purge_inventory import Inventory
 
@@ -35,7 +36,11 @@ def search_artifacts(parts: Parts, found: Inventory) -> None:
         searched += 1
         if reference in found.references:
             continue
-        content = parts.artifacts.get(reference).decode("utf-8", "surrogatepass")
+        try:
+            content = parts.artifacts.get(reference).decode("utf-8", "surrogateescape")
+        except SystemicError as error:  # damaged, or gone since it was listed: what it held cannot be known
+            found.unreached.add(f"the artifact {reference} cannot be read: {error.found}")
+            continue
         kind, _ = split_reference(reference)
         if _is_of(content, lines) or (kind == "answer-rows" and any(doc_id in content for doc_id in ids)):
             if kind in _MADE_AGAIN:
@@ -48,7 +53,7 @@ def search_artifacts(parts: Parts, found: Inventory) -> None:
 def _lines_of(parts: Parts, found: Inventory) -> set[str]:
     texts = (item for item in sorted(found.references) if split_reference(item)[0] in _TEXTS)
     there = (item for item in texts if parts.artifacts.exists(item))
-    return {line for item in there for line in _lines(parts.artifacts.get(item).decode("utf-8", "surrogatepass"))}
+    return {line for item in there for line in _lines(parts.artifacts.get(item).decode("utf-8", "surrogateescape"))}
 
 
 def _is_of(content: str, lines: set[str]) -> bool:

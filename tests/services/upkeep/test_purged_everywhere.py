@@ -13,6 +13,7 @@ from purge_marks import MARK, NAME, assert_gone, ingest_marked, places_of, purge
 
 from wellread.artifacts.bundles import put_folder
 from wellread.artifacts.codec import put_json
+from wellread.artifacts.references import blob_path
 from wellread.ledger import purge_schema, run_records
 from wellread.ledger.question_schema import question_jobs, question_rows, responses
 from wellread.ledger.schema import documents, quarantine, runs
@@ -73,6 +74,21 @@ def test_with_a_mirror_answers_reports_and_a_quarantined_version(
     assert MARK not in json.dumps(receipt.as_dict())
 
 
+@pytest.mark.torture
+def test_quality_reports_as_they_are_written_do_not_name_documents(library: Any, raw: Any) -> None:
+    """Great Expectations takes half a minute to import."""
+    library.options = {"quality": {"run": {"documents_count_min": 4}}}
+    ingest_marked(library)
+    (report,) = [row.report for row in rows_of(library, runs) if run_records.QUALITY_REPORT in row.report]
+    with library.open() as workspace:
+        pages = workspace.artifacts.get(report[run_records.QUALITY_REPORT]["reference"])
+    assert b"documents" in pages
+    assert NAME.encode() not in pages
+    receipt = purge(library)
+    assert not any("quality report" in place for place in receipt.unreached)
+    assert places_of(library, raw) == []
+
+
 def forget_links(world: Any) -> None:
     """As it was before the ledger's sixth migration; memos of parsed texts are not there any more either."""
     with world.open() as workspace, workspace.ledger.transaction() as tx:
@@ -88,12 +104,16 @@ def test_artifacts_of_old_versions_are_named_or_searched(marked: Any, raw: Any) 
         doc_id = find_target(workspace.parts, marked.collection, NAME).doc_ids[0]
         cited = put_json(workspace.artifacts, "answer-rows", [{"doc_id": str(doc_id), "quote": MARK}])
         listed = put_json(workspace.artifacts, "lists", [f"{MARK}, as of late."])
+        damaged = workspace.artifacts.put("lists", b"[]")
+    (marked.home / "artifacts" / blob_path(damaged)).write_bytes(b"nonsense")
     receipt = purge(marked, deep=True)
     with marked.open() as workspace:
         assert workspace.artifacts.exists(handed_on)  # half a line, and no id: neither can be told
         assert not workspace.artifacts.exists(cited)
         workspace.artifacts.delete(handed_on)
         workspace.artifacts.delete(listed)
+        workspace.artifacts.delete(damaged)
+    assert any(damaged in place and "cannot be read" in place for place in receipt.unreached)
     assert any(listed in place for place in receipt.unreached)
     assert not any("--deep" in place for place in receipt.unreached)
     assert receipt.removed["artifacts_searched"] > 10

@@ -146,10 +146,11 @@ def test_the_shell_counts_first_asks_and_leaves_a_receipt(marked: Any, raw: Any)
     assert json.loads(dry.stdout)["found"]["artifacts"] >= 4
     assert places_of(marked, raw)
     assert marked.shell("purge", NAME, "--json").returncode != 0
-    done = marked.shell("purge", NAME, "--yes", "--reason", "a letter", "--json")
+    done = marked.shell("purge", NAME, "--yes", "--deep", "--reason", "a letter", "--json")
     assert done.returncode == 0, done.stderr
     receipt = json.loads(done.stdout)
     assert receipt["reason"] == "a letter"
+    assert receipt["removed"]["artifacts_searched"] > 10
     assert any("still lists it" in place for place in receipt["unreached"])
     assert_gone(marked, raw)
     assert [row.state for row in rows_of(marked, purge_schema.purges)] == ["purged"]
