@@ -6,9 +6,17 @@ import contextlib
 import errno
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
-from wellread.artifacts.references import blob_path, compress, decompress_verified, missing, reference_of
+from wellread.artifacts.references import (
+    blob_path,
+    compress,
+    decompress_verified,
+    missing,
+    reference_at,
+    reference_of,
+)
 from wellread.errors import StorageFullError, SystemicError, TransientError, WellreadError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -59,6 +67,13 @@ class FolderArtifacts:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise _typed(error, f"to delete the artifact {path}") from error
+
+    def references(self) -> Iterator[str]:
+        """Every blob that is there, in no order."""
+        for path in self._root.glob("*/*/*.z"):
+            reference = reference_at(path.relative_to(self._root).as_posix())
+            if reference is not None:
+                yield reference
 
     def uri(self, reference: str) -> str:
         """``file:///…``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -23,6 +24,9 @@ class ArtifactStore(Protocol):
 
     def delete(self, reference: str) -> None:
         """Remove a blob; one that is gone is no error."""
+
+    def references(self) -> Iterator[str]:
+        """Every blob that is there, in no order; one that comes or goes meanwhile may be left out."""
 
     def uri(self, reference: str) -> str:
         """The absolute address, for XComs and asset events."""

@@ -10,6 +10,7 @@ from wellread.identities import sha256_bytes
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _REFERENCE = re.compile(rf"({_KIND.pattern})/([0-9a-f]{{64}})")
+_PATH = re.compile(rf"({_KIND.pattern})/([0-9a-f]{{2}})/([0-9a-f]{{62}})\.z")
 _COMPRESSION_LEVEL = 3  # extracted text: most of level 9's gain for a fraction of its time
 
 
@@ -40,6 +41,12 @@ def blob_path(reference: str) -> str:
     """Where a blob lies below the store's root: ``kind/ab/cdef….z``, at most 256 folders a kind."""
     kind, digest = split_reference(reference)
     return f"{kind}/{digest[:2]}/{digest[2:]}.z"
+
+
+def reference_at(path: str) -> str | None:
+    """The inverse of :func:`blob_path`; ``None`` for what is no blob, such as a half-written file."""
+    match = _PATH.fullmatch(path)
+    return None if match is None else f"{match.group(1)}/{match.group(2)}{match.group(3)}"
 
 
 def compress(content: bytes) -> bytes:

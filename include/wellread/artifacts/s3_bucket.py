@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from wellread.artifacts.references import blob_path, compress, decompress_verified, missing, reference_of
+from wellread.artifacts.references import (
+    blob_path,
+    compress,
+    decompress_verified,
+    missing,
+    reference_at,
+    reference_of,
+)
 from wellread.errors import AuthenticationError, StorageFullError, SystemicError, TransientError, WellreadError
 
 _GONE = {"NoSuchKey", "404", "NotFound"}
@@ -59,6 +66,16 @@ class S3Artifacts:
         """Remove a blob; one that is gone is no error."""
         with _typed_errors(f"to delete the artifact {self.uri(reference)}"):
             self._client.delete_object(Bucket=self._bucket, Key=self._key(reference))
+
+    def references(self) -> Iterator[str]:
+        """Every blob that is there, in the order of keys; one request for each 1,000."""
+        with _typed_errors(f"to list the artifacts in s3://{self._bucket}/{self._prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    reference = reference_at(item["Key"].removeprefix(self._prefix))
+                    if reference is not None:
+                        yield reference
 
     def uri(self, reference: str) -> str:
         """``s3://bucket/…``."""

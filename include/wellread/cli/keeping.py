@@ -17,7 +17,7 @@ from wellread.upkeep.holding import approve_by_name
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
 from wellread.workspace.examining import Finding, examine
-from wellread.workspace.upkeeping import declared_ids, is_declared
+from wellread.workspace.upkeeping import declared_ids, is_declared, undeclared_sources
 
 _SOURCE_COLUMNS = ("source_id", "state", "documents", "quarantined", "hidden", "held", "location")
 
@@ -98,10 +98,7 @@ def sources(output: Output) -> None:
     """The declarations, as they were read."""
     with opened(output) as workspace:
         declared = declared_sources(workspace)
-        with workspace.ledger.reading() as reading:
-            known = ledger_documents.list_sources(reading)
-        ids = declared_ids(workspace)
-        gone = [row for row in known if _source_state(row, ids) == "undeclared"]
+        gone = undeclared_sources(workspace)
     output.result(
         {
             "sources": [
@@ -139,8 +136,8 @@ def run_vacuum(output: Output, *, collection: str | None) -> None:
     """Vacuum now."""
     with opened(output, collection=collection) as workspace:
         done = vacuum(workspace.parts, workspace.settings.collection)
-    output.result({"deleted": done.deleted, "oldest_readable": done.oldest_readable})
-    output.line(f"{done.deleted} closed objects deleted.")
+    output.result({"deleted": done.deleted, "oldest_readable": done.oldest_readable, "claims": done.claims})
+    output.line(f"{done.deleted} closed objects deleted, and {done.claims} claims of dead workers.")
 
 
 def doctor(output: Output, *, ask_models: bool = False) -> None:

@@ -21,6 +21,7 @@ class PurgeOptions:
     reason: str
     dry_run: bool
     is_confirmed: bool
+    deep: bool = False
 
 
 def purge(output: Output, document: str, options: PurgeOptions, *, collection: str | None) -> None:
@@ -42,7 +43,7 @@ def purge(output: Output, document: str, options: PurgeOptions, *, collection: s
                 asked=f"purge {target.natural_key!r}",
                 remedy="See what would go with --dry-run, then confirm it with --yes.",
             )
-        receipt = purge_document(workspace, target, reason=options.reason)
+        receipt = purge_document(workspace, target, reason=options.reason, deep=options.deep)
     output.result(receipt.as_dict())
     output.line(f"{target.source_id}/{target.natural_key} is purged. Receipt: {receipt.reference}", style="bold")
     output.table(("removed", "count"), sorted(receipt.removed.items()))

@@ -47,6 +47,7 @@ def purge(
     source: Annotated[str | None, typer.Option("--source", help="Of this source.")] = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept in the receipt.")] = "",
     readmit: Annotated[bool, typer.Option("--readmit", help="Let runs take a purged document again.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every artifact, those of old versions too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Purge without being asked.")] = False,
     collection: Collection = None,
@@ -57,7 +58,7 @@ def purge(
     if readmit:
         purging.readmit(output, document, source=source, collection=collection)
         return
-    options = purging.PurgeOptions(source, reason, dry_run=dry_run, is_confirmed=yes)
+    options = purging.PurgeOptions(source, reason, dry_run=dry_run, is_confirmed=yes, deep=deep)
     purging.purge(output, document, options, collection=collection)
 
 

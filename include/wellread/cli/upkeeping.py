@@ -83,6 +83,8 @@ def _facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("title", known["title"]))
         facts.append(("changed", f"in revision {known['revision']}, {known['changed_at']}"))
         facts.append(("readers", ", ".join(known["acl"])))
+    if purge := told["purge"]:
+        facts.append(("purge", f"{purge['state']}, {purge['reason']}, receipt {purge['receipt']}"))
     if trouble := told["quarantine"]:
         facts.append(("quarantine", f"{trouble['stage']}, {trouble['cause']}, {trouble['attempts']} attempts"))
         facts.append(("found", str(trouble["found"])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -90,17 +90,29 @@ def desired_chunks(content: ChunkSet, facts: DocumentFacts, model_hash: str) -> 
     for ordinal, (chunk, (content_hash, occurrence)) in enumerate(
         zip(content.chunks, numbered_occurrences(hashes), strict=True)
     ):
-        payload = [chunk.text, chunk.repeated_chars, title, list(chunk.headings), chunk.language, chunk.kind]
         desired.append(
             DesiredChunk(
                 key=chunk_key(facts.doc_id, content_hash, occurrence),
-                payload_hash=sha256_json([*payload, dict(facts.fields)]),
+                payload_hash=chunk_payload_hash(chunk, title, facts.fields),
                 embedding_key=embedding_key(model_hash, chunk.embedding_input),
                 ordinal=ordinal,
                 chunk=chunk,
             )
         )
     return desired
+
+
+def chunk_payload_hash(chunk: Chunk | ChunkObject, title: str, fields: Fields) -> str:
+    """What an audit compares of a chunk object."""
+    payload = [chunk.text, chunk.repeated_chars, title, list(chunk.headings), chunk.language, chunk.kind]
+    return sha256_json([*payload, dict(fields)])
+
+
+def version_payload_hash(version: VersionObject, title: str) -> str:
+    """What an audit compares of a version object."""
+    payload = [version.natural_key, title, version.opening, dict(version.metadata), version.version_hash]
+    positions = [[str(item.chunk_key), item.start_char, item.end_char, item.page] for item in version.placements]
+    return sha256_json([*payload, positions])
 
 
 def version_hash_of(content: ChunkSet, desired: Sequence[DesiredChunk], facts: DocumentFacts) -> str:
@@ -161,9 +173,7 @@ def version_object(
     """The index object of one document version, with the arrangement of its chunks."""
     title = shown_title(content.title, facts.natural_key)
     placed = tuple(Placement(key, chunk.start_char, chunk.end_char, chunk.page) for key, chunk in placements)
-    payload = [facts.natural_key, title, content.opening, dict(facts.metadata), version_hash]
-    positions = [[str(item.chunk_key), item.start_char, item.end_char, item.page] for item in placed]
-    return VersionObject(
+    version = VersionObject(
         object_id=object_id(version_key(facts.doc_id, version_hash), rev_from, copy),
         doc_id=facts.doc_id,
         source_id=facts.source_id,
@@ -180,8 +190,9 @@ def version_object(
         modified_at=datetime.fromtimestamp(facts.modified_at, tz=UTC),
         ingested_at=datetime.fromtimestamp(ingested_at, tz=UTC),
         placements=placed,
-        payload_hash=sha256_json([*payload, positions]),
+        payload_hash="",
     )
+    return replace(version, payload_hash=version_payload_hash(version, title))
 
 
 def facts_as_dict(facts: DocumentFacts, *, version_hash: str, ingested_at: float) -> dict[str, object]:

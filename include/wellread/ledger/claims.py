@@ -104,6 +104,16 @@ class Claimant:
                 tx.execute(sa.delete(claims).where(claims.c.embedding_key.in_(dead)))
 
 
+def drop_expired(ledger: Ledger) -> int:
+    """Remove the claims of workers that stopped prolonging them; returns how many. A living one claims again."""
+    with ledger.transaction() as tx:
+        gone = claims.c.expires_at <= epoch_now()
+        keys = [row.embedding_key for row in _lock(tx, gone)]
+        for part in _parts(keys):
+            tx.execute(sa.delete(claims).where(claims.c.embedding_key.in_(part)))
+    return len(keys)
+
+
 def _lock(tx: Transaction, where: sa.ColumnElement[bool]) -> Sequence[sa.Row[tuple[object, ...]]]:
     """The rows, locked in the order of their keys, as all workers lock them."""
     return tx.execute(sa.select(claims).where(where).order_by(claims.c.embedding_key).with_for_update()).all()

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from wellread.ledger.database import Transaction
+from wellread.ledger.purge_schema import purges
 from wellread.ledger.schema import denied, documents, holds, quarantine, revisions, runs, sources, staged
 
 Row = Mapping[str, Any]
@@ -57,6 +58,14 @@ def find_denials(tx: Transaction, collection: str, source_id: str, doc_id: uuid.
     of_document = sa.and_(denied.c.kind == "document", denied.c.value == str(doc_id))
     of_source = sa.and_(denied.c.kind == "source", denied.c.value == source_id)
     return _rows(tx, sa.select(denied).where(denied.c.collection == collection, sa.or_(of_document, of_source)))
+
+
+def find_purge_rows(tx: Transaction, collection: str, name: str) -> list[Row]:
+    """Purges, begun or ended, of documents of this natural key or id, of every source."""
+    matches = purges.c.natural_key == name
+    if (doc_id := _as_id(name)) is not None:
+        matches = sa.or_(matches, purges.c.doc_id == doc_id)
+    return _rows(tx, sa.select(purges).where(purges.c.collection == collection, matches))
 
 
 def find_revision_rows(tx: Transaction, collection: str, numbers: Sequence[int]) -> dict[int, Row]:

@@ -41,10 +41,33 @@ def linked_artifacts(tx: Transaction, collection: str, doc_ids: Sequence[uuid.UU
     return set(tx.execute(query).scalars())
 
 
+def chunk_references(tx: Transaction, collection: str, doc_ids: Sequence[uuid.UUID]) -> set[str]:
+    """The artifacts that the documents' rows name."""
+    query = sa.select(documents.c.chunks_ref).where(
+        documents.c.collection == collection, documents.c.doc_id.in_(doc_ids)
+    )
+    return set(tx.execute(query).scalars())
+
+
+def unlink_artifacts(tx: Transaction, references: Sequence[str]) -> None:
+    """The artifacts are to be deleted: nothing holds text in them any more."""
+    for part in _parts(references):
+        tx.execute(sa.delete(document_artifacts).where(document_artifacts.c.reference.in_(part)))
+
+
 def shared_artifacts(
-    tx: Transaction, collection: str, doc_ids: Sequence[uuid.UUID], references: Iterable[str]
+    tx: Transaction,
+    collection: str,
+    doc_ids: Sequence[uuid.UUID],
+    references: Iterable[str],
+    *,
+    former: Sequence[uuid.UUID] = (),
 ) -> set[str]:
-    """Those that another document needs: a live one, one in quarantine, or one with objects in an index."""
+    """Those that another document needs: a live one, one in quarantine, or one with objects in an index.
+
+    ``former``: ids that the document shared with others. Their links say nothing, their objects do.
+    """
+    linking = [*doc_ids, *former]
     needed = sa.union(
         sa.select(documents.c.doc_id).where(
             documents.c.collection == collection, documents.c.state.in_(("live", "hidden"))
@@ -60,7 +83,7 @@ def shared_artifacts(
                 links.c.reference.in_(part),
                 sa.or_(
                     links.c.collection != collection,
-                    sa.and_(links.c.doc_id.not_in(doc_ids), links.c.doc_id.in_(needed)),
+                    sa.and_(links.c.doc_id.not_in(linking), links.c.doc_id.in_(needed)),
                 ),
             ),
             sa.select(objects.c.reference).where(

@@ -50,6 +50,11 @@ class StoredObject:
     rev_to: int
     payload_hash: str
     acl: Acl = ()
+    content: ChunkObject | VersionObject | None = None
+    """What readers find, where it was asked for, without vector and declared fields. Each lone surrogate of its
+    texts reads U+FFFD."""
+    derived: tuple[str, ...] = ()
+    """With the content: what the store made of the object for its filters (:meth:`VectorStore.derived_of`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,12 @@ class VectorStore(Protocol):
         """Those of the given ids that the vector index finds."""
 
     def fetch_objects(
-        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        *,
+        with_content: bool = False,
     ) -> dict[uuid.UUID, StoredObject]:
         """What is stored under these ids; missing ones are left out."""
 
@@ -186,8 +196,13 @@ class VectorStore(Protocol):
     ) -> dict[uuid.UUID, tuple[float, ...]]:
         """The vectors stored with these chunks; missing objects, and those without a vector, are left out."""
 
-    def iterate_objects(self, projection: Projection, kind: ObjectKind) -> Iterable[StoredObject]:
+    def iterate_objects(
+        self, projection: Projection, kind: ObjectKind, *, with_content: bool = False
+    ) -> Iterable[StoredObject]:
         """Every object in the order of its id, by cursor, for reconciling and for tests."""
+
+    def derived_of(self, item: ChunkObject | VersionObject) -> tuple[str, ...]:
+        """What is stored beside the object's own values, so that filters find it. Asks no server."""
 
     def objects_of_revision(self, projection: Projection, kind: ObjectKind, revision: int) -> list[StoredObject]:
         """Every object that the revision opened or closed (``rev_from`` or ``rev_to`` equals it)."""

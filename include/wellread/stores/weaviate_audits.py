@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import AuditError
 from wellread.identities import BUCKET_COUNT
 from wellread.stores.protocol import ObjectKind, StoredObject
 from wellread.stores.weaviate_errors import translated
-from wellread.stores.weaviate_objects import STORED_PROPERTIES, stored_object
+from wellread.stores.weaviate_objects import CONTENT_PROPERTIES, STORED_PROPERTIES, stored_content, stored_object
 
 if TYPE_CHECKING:
     from weaviate.collections import Collection
@@ -30,6 +30,9 @@ EXPECTED_PER_QUERY = 8_000
 """Buckets are filled by chance: planning below the limit leaves room for the fullest."""
 
 IDS_PER_QUERY = 1_000
+
+VERSIONS_PER_QUERY = 100
+"""With their content: the arrangement of a book of ten thousand chunks takes 600 kB."""
 
 
 def indexed_ids(
@@ -89,28 +92,45 @@ def _nearest(collection: Collection[Any, Any], dimensions: int, filters: Filters
     return {uuid.UUID(int=item.uuid.int) for item in reply.objects}
 
 
-def _parts(object_ids: Sequence[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+def _parts(object_ids: Sequence[uuid.UUID], size: int = IDS_PER_QUERY) -> Iterator[list[uuid.UUID]]:
     unique = list(dict.fromkeys(object_ids))
-    for start in range(0, len(unique), IDS_PER_QUERY):
-        yield unique[start : start + IDS_PER_QUERY]
+    for start in range(0, len(unique), size):
+        yield unique[start : start + size]
 
 
 def fetch_stored(
-    collection: Collection[Any, Any], kind: ObjectKind, object_ids: Sequence[uuid.UUID]
+    collection: Collection[Any, Any],
+    kind: ObjectKind,
+    object_ids: Sequence[uuid.UUID],
+    *,
+    with_content: bool = False,
 ) -> dict[uuid.UUID, StoredObject]:
     """What is stored under these ids."""
     from weaviate.classes.query import Filter
 
+    names, convert = _reading(kind, with_content=with_content)
+
     found: dict[uuid.UUID, StoredObject] = {}
-    for part in _parts(object_ids):
+    for part in _parts(object_ids, _per_query(kind, with_content=with_content)):
         with translated(f"Fetch {len(part)} objects of {collection.name}"):
             reply = collection.query.fetch_objects(
                 filters=Filter.by_id().contains_any(part),
                 limit=len(part),
-                return_properties=list(STORED_PROPERTIES[kind]),
+                return_properties=names,
             )
-        found.update((uuid.UUID(int=item.uuid.int), stored_object(item, kind)) for item in reply.objects)
+        found.update((uuid.UUID(int=item.uuid.int), convert(item, kind)) for item in reply.objects)
     return found
+
+
+def _per_query(kind: ObjectKind, *, with_content: bool) -> int:
+    return VERSIONS_PER_QUERY if with_content and kind == "versions" else IDS_PER_QUERY
+
+
+def _reading(kind: ObjectKind, *, with_content: bool) -> tuple[list[str], Callable[..., StoredObject]]:
+    """The properties to ask for, and what makes an object of them."""
+    if with_content:
+        return list(CONTENT_PROPERTIES[kind]), stored_content
+    return list(STORED_PROPERTIES[kind]), stored_object
 
 
 def stored_vectors(
@@ -135,17 +155,19 @@ def stored_vectors(
     return found
 
 
-def iterate_stored(collection: Collection[Any, Any], kind: ObjectKind) -> Iterator[StoredObject]:
+def iterate_stored(
+    collection: Collection[Any, Any], kind: ObjectKind, *, with_content: bool = False
+) -> Iterator[StoredObject]:
     """Every object in the order of ids, by cursor: not a snapshot while others write."""
+    names, convert = _reading(kind, with_content=with_content)
+    limit = _per_query(kind, with_content=with_content)
     after: uuid.UUID | None = None
     while True:
         with translated(f"Read through {collection.name}"):
-            reply = collection.query.fetch_objects(
-                after=after, limit=IDS_PER_QUERY, return_properties=list(STORED_PROPERTIES[kind])
-            )
+            reply = collection.query.fetch_objects(after=after, limit=limit, return_properties=names)
         for item in reply.objects:
-            yield stored_object(item, kind)
-        if len(reply.objects) < IDS_PER_QUERY:
+            yield convert(item, kind)
+        if len(reply.objects) < limit:
             return
         after = reply.objects[-1].uuid
 

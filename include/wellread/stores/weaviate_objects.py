@@ -7,6 +7,7 @@ import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,18 @@ FieldValue = str | int | float | bool
 STORED_PROPERTIES: Mapping[ObjectKind, Sequence[str]] = {
     "chunks": ("chunk_key", "doc_id", "source_id", "rev_from", "rev_to", "payload_hash", "acl"),
     "versions": ("doc_id", "source_id", "rev_from", "rev_to", "payload_hash", "acl"),
+}
+
+CONTENT_PROPERTIES: Mapping[ObjectKind, Sequence[str]] = {
+    "chunks": (
+        *STORED_PROPERTIES["chunks"],
+        *("tenant", "copy", "fields", "bucket", "text", "title", "headings", "language", "kind", "repeated_chars"),
+    ),
+    "versions": (
+        *STORED_PROPERTIES["versions"],
+        *("tenant", "copy", "fields", "natural_key", "natural_key_words", "title", "opening", "body"),
+        *("placements", "version_hash", "modified_at", "ingested_at"),
+    ),
 }
 
 HIT_PROPERTIES = (
@@ -169,6 +182,49 @@ def stored_object(found: Object[Any, Any], kind: ObjectKind) -> StoredObject:
         rev_to=int(values["rev_to"]),
         payload_hash=values["payload_hash"],
         acl=tuple(values["acl"] or ()),
+    )
+
+
+def stored_content(found: Object[Any, Any], kind: ObjectKind) -> StoredObject:
+    """The same with its content; damaged content is left out."""
+    values = found.properties
+    plain = stored_object(found, kind)
+    try:
+        content = _chunk_from(found) if kind == "chunks" else version_from(found)
+        names = (values["bucket"],) if kind == "chunks" else (values["natural_key"], values["natural_key_words"])
+        derived = (*(str(name) for name in names), *(values["fields"] or ()))
+    except (KeyError, TypeError, ValueError):
+        return plain
+    return replace(plain, content=content, derived=derived)
+
+
+def derived_of(item: ChunkObject | VersionObject) -> tuple[str, ...]:
+    """What is stored beside the object's own values: see ``VectorStore.derived_of``."""
+    if isinstance(item, ChunkObject):
+        return (str(bucket_of(item.object_id)), *_field_tokens(item.fields))
+    key = printable(item.natural_key)
+    return (key, key, *_field_tokens(item.metadata))
+
+
+def _chunk_from(found: Object[Any, Any]) -> ChunkObject:
+    values = found.properties
+    return ChunkObject(
+        object_id=_id_of(found),
+        chunk_key=_uuid_from(values["chunk_key"]),
+        doc_id=_uuid_from(values["doc_id"]),
+        source_id=values["source_id"],
+        tenant=values["tenant"],
+        acl=tuple(values["acl"] or ()),
+        rev_from=int(values["rev_from"]),
+        rev_to=int(values["rev_to"]),
+        copy=int(values["copy"]),
+        text=values["text"],
+        repeated_chars=int(values["repeated_chars"]),
+        title=values["title"],
+        headings=tuple(values["headings"] or ()),
+        language=values["language"],
+        kind=values["kind"],
+        payload_hash=values["payload_hash"],
     )
 
 

@@ -40,6 +40,7 @@ from wellread.stores.weaviate_objects import (
     HIT_PROPERTIES,
     READ_VERSION_PROPERTIES,
     chunk_properties,
+    derived_of,
     printable,
     search_hit,
     version_from,
@@ -208,10 +209,15 @@ class WeaviateStore:
         )
 
     def fetch_objects(
-        self, projection: Projection, kind: ObjectKind, object_ids: Sequence[uuid.UUID]
+        self,
+        projection: Projection,
+        kind: ObjectKind,
+        object_ids: Sequence[uuid.UUID],
+        *,
+        with_content: bool = False,
     ) -> dict[uuid.UUID, StoredObject]:
         """What is stored under these ids; missing ones are left out."""
-        return fetch_stored(self._collection(projection, kind), kind, object_ids)
+        return fetch_stored(self._collection(projection, kind), kind, object_ids, with_content=with_content)
 
     def fetch_vectors(
         self, projection: Projection, object_ids: Sequence[uuid.UUID]
@@ -219,9 +225,15 @@ class WeaviateStore:
         """The vectors stored with these chunks; missing objects, and those without a vector, are left out."""
         return stored_vectors(self._collection(projection, "chunks"), object_ids)
 
-    def iterate_objects(self, projection: Projection, kind: ObjectKind) -> Iterable[StoredObject]:
+    def iterate_objects(
+        self, projection: Projection, kind: ObjectKind, *, with_content: bool = False
+    ) -> Iterable[StoredObject]:
         """Every object in the order of its id, by cursor, for reconciling and for tests."""
-        return iterate_stored(self._collection(projection, kind), kind)
+        return iterate_stored(self._collection(projection, kind), kind, with_content=with_content)
+
+    def derived_of(self, item: ChunkObject | VersionObject) -> tuple[str, ...]:
+        """What is stored beside the object's own values, so that filters find it. Asks no server."""
+        return derived_of(item)
 
     def objects_of_revision(self, projection: Projection, kind: ObjectKind, revision: int) -> list[StoredObject]:
         """Every object that the revision opened or closed (``rev_from`` or ``rev_to`` equals it)."""

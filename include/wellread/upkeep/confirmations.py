@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wellread.artifacts.codec import encode
 from wellread.indexing.parts import Parts
 from wellread.ledger import explanations, purges
-from wellread.upkeep.purging import PurgeTarget
+from wellread.upkeep.former_names import PurgeTarget
 from wellread.upkeep.reverting import Revert
 
 _RUNS_LOOKED_AT = 100

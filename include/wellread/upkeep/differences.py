@@ -21,6 +21,7 @@ from wellread.ledger import vectors as ledger_vectors
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import OPEN, Projection
 from wellread.stores.protocol import ObjectKind, StoredObject
+from wellread.upkeep.payloads import content_fault
 
 Fault = Literal["missing", "payload", "unindexed", "vector", "rev_to", "access", "stray", "second_copy"]
 """How an object differs: the store lacks it, holds other content, or its vector index does not find it; its vector,
@@ -105,7 +106,7 @@ class Comparison:
     def differences(self, kind: ObjectKind) -> Iterator[list[Difference]]:
         """What seems to differ, page by page in the order of ids. Memory holds one page, whatever the size."""
         after: uuid.UUID | None = None
-        for page in _pages(self.parts.store.iterate_objects(self.projection, kind)):
+        for page in _pages(self.parts.store.iterate_objects(self.projection, kind, with_content=True)):
             ids = [item.object_id for item in page]
             if ids != sorted(ids) or (after is not None and ids[0] <= after):
                 raise AuditError(
@@ -165,7 +166,7 @@ def compare_rows(
     found = []
     sound: dict[uuid.UUID, ObjectRow] = {}
     for row in rows:
-        faults = _faults(row, stored.get(row.object_id), states)
+        faults = _faults(parts, row, stored.get(row.object_id), states)
         found += [_difference(kind, fault, row, what) for fault, what in faults]
         if row.object_id in stored and not any(fault == "payload" for fault, _ in faults):
             sound[row.object_id] = row
@@ -177,7 +178,9 @@ def compare_rows(
     return found
 
 
-def _faults(row: ObjectRow, stored: StoredObject | None, states: RevisionStates) -> list[tuple[Fault, str]]:
+def _faults(
+    parts: Parts, row: ObjectRow, stored: StoredObject | None, states: RevisionStates
+) -> list[tuple[Fault, str]]:
     if stored is None:
         return [] if states.is_spent(row) else [("missing", "")]
     assert row.facts is not None
@@ -185,6 +188,9 @@ def _faults(row: ObjectRow, stored: StoredObject | None, states: RevisionStates)
     said = (row.payload_hash, row.rev_from, row.doc_id, expected_key, row.facts["source_id"])
     if said != (stored.payload_hash, stored.rev_from, stored.doc_id, stored.key, stored.source_id):
         return [("payload", f"{stored.payload_hash[:12]} instead of {row.payload_hash[:12]}")]
+    changed = content_fault(parts.store, row, stored)
+    if changed is not None:
+        return [("payload", changed)]
     faults: list[tuple[Fault, str]] = []
     if stored.rev_to != row.rev_to and row.rev_to not in states.unpublished:
         faults.append(("rev_to", f"{stored.rev_to} instead of {row.rev_to}"))
@@ -242,7 +248,7 @@ def look_again(
     ids = list(dict.fromkeys(item.object_id for item in doubtful))
     with parts.ledger.reading() as reading:
         rows = ledger_objects.find_rows(reading, projection, ids)
-    stored = parts.store.fetch_objects(projection, kind, ids)
+    stored = parts.store.fetch_objects(projection, kind, ids, with_content=True)
     strays = [stray_of(kind, item) for key, item in stored.items() if key not in rows]
     settled = [row for row in rows.values() if row.rev_from not in states.unpublished]
     chosen = {item.object_id for item in doubtful if item.fault == "vector"}

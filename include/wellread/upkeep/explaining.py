@@ -18,6 +18,7 @@ from wellread.ledger.database import Ledger, Transaction
 from wellread.ledger.objects import ObjectRow
 from wellread.snapshots import Head, Projection, Snapshot
 from wellread.stores.protocol import ObjectKind, VectorStore
+from wellread.upkeep.undoing import RETIREMENT
 from wellread.upkeep.verdicts import Facts, verdict_of
 
 _RUNS = 5
@@ -104,11 +105,13 @@ class Explainer:
         with self.ledger.reading() as reading:
             snapshot = revisions.current_snapshot(reading, collection)
             rows = explanations.find_document_rows(reading, collection, name)
+            gone = explanations.find_purge_rows(reading, collection, name)
             found = explanations.find_source_rows(reading, collection, source_id)
         explained = []
         for source in found:
             known = next((row for row in rows if row["source_id"] == source["source_id"]), None)
-            key = name if known is None else str(known["natural_key"])
+            named = known or next((row for row in gone if row["source_id"] == source["source_id"]), None)
+            key = name if named is None else str(named["natural_key"])
             item = self._explain_one(collection, source, key, known, head, snapshot)
             if item is not None:
                 explained.append(item)
@@ -152,6 +155,8 @@ class Explainer:
             staged=_first(told["in_progress"]),
             published=any(item["visible"] for item in history),
             stored=self._stored(head, objects, doc_id),
+            purge=None if not told["purge"] else _purge(told["purge"][0]),
+            retired=_retired(self.ledger, known),
         )
         is_visible, why, to_do = verdict_of(facts)
         runs = [self._run(item, key) for item in self._runs(collection, source_id)]
@@ -227,6 +232,7 @@ def _told(
         "hold": [row for row in held if row["source_id"] == source_id],
         "denied": explanations.find_denials(reading, collection, source_id, doc_id),
         "in_progress": explanations.find_staged_rows(reading, collection, doc_id),
+        "purge": [row for row in explanations.find_purge_rows(reading, collection, key) if row["doc_id"] == doc_id],
     }
 
 
@@ -285,6 +291,8 @@ def _details(facts: Facts, known: Row | None, listed: Listed) -> dict[str, Any]:
         "hold": _hold(facts.hold),
         "denied": [{"by": item["kind"], "reason": item["reason"]} for item in facts.denials],
         "in_progress": None if facts.staged is None else _progress(facts.staged),
+        "purge": facts.purge,
+        "retired": facts.retired,
         "store": facts.stored,
     }
 
@@ -327,6 +335,27 @@ def _hold(row: Row | None) -> dict[str, object] | None:
     if row is None:
         return None
     return {"reason": row["reason"], "approved": row["approved"], "since": moment(row["created_at"])}
+
+
+def _purge(row: Row) -> dict[str, object]:
+    return {
+        **{name: row[name] for name in ("natural_key", "state", "reason")},
+        "started_at": moment(row["started_at"]),
+        "finished_at": moment(row["finished_at"]),
+        "receipt": row["receipt_ref"],
+    }
+
+
+def _retired(ledger: Ledger, known: Row | None) -> dict[str, object] | None:
+    """The retirement that closed the document, where it was one."""
+    if known is None or known["state"] != "deleted":
+        return None
+    with ledger.reading() as reading:
+        rows = explanations.find_revision_rows(reading, known["collection"], [known["revision"]])
+    row = rows.get(known["revision"])
+    if row is None or not row["run_id"].startswith(RETIREMENT):
+        return None
+    return {"run_id": row["run_id"], "at": moment(row["ended_at"])}
 
 
 def _progress(row: Row) -> dict[str, object]:

@@ -97,7 +97,8 @@ def _results_with(parts: Parts, found: Inventory) -> set[str]:
 
 
 def _names(found: Inventory, content: str) -> bool:
-    return any(doc_id in content for doc_id in found.doc_ids)
+    # A former name that another document bears now: what cites that one goes as well. It can be asked again.
+    return any(doc_id in content for doc_id in found.doc_ids | found.shared_ids)
 
 
 def forget_answers(parts: Parts, found: Inventory, forget_cached: ForgetCached) -> None:
@@ -109,7 +110,10 @@ def forget_answers(parts: Parts, found: Inventory, forget_cached: ForgetCached) 
         for tenant, key in requests:
             tx.execute(sa.delete(responses).where(responses.c.tenant == tenant, responses.c.request_key == key))
         of_plans = sa.select(question_jobs.c.job_id).where(question_jobs.c.plan_ref.in_(found.references))
-        rows = [question_rows.c.row.contains(doc_id, autoescape=True) for doc_id in sorted(found.doc_ids)]
+        rows = [
+            question_rows.c.row.contains(doc_id, autoescape=True)
+            for doc_id in sorted(found.doc_ids | found.shared_ids)
+        ]
         keys = [key for _, key in requests]
         gone = sa.or_(question_rows.c.job_id.in_(of_plans), question_rows.c.request_key.in_(keys), *rows)
         removed = tx.execute(sa.delete(question_rows).where(gone)).rowcount

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,29 +15,30 @@ from wellread.indexing.publishing import term_differences
 from wellread.indexing.recovering import abandon_open, clean_abandoned
 from wellread.ledger import document_rows, explanations, purges, revisions, term_counts
 from wellread.ledger import objects as ledger_objects
+from wellread.upkeep.former_names import PurgeTarget, history_of
 from wellread.upkeep.purge_answers import ForgetCached, forget_answers, take_inventory_of_answers
-from wellread.upkeep.purge_inventory import Inventory, copies, rewrite_records, take_inventory
+from wellread.upkeep.purge_inventory import (
+    Inventory,
+    copies,
+    quality_reports_that_name,
+    rewrite_records,
+    rows_of,
+    take_inventory,
+)
+from wellread.upkeep.purge_search import search_artifacts
 from wellread.upkeep.source_leases import HeldLease, source_lease
 
 _NEVER_REACHED = (
     "backups of the ledger, the artifacts and the index",
     "answer files and tables that jobs have written, and results that Airflow tasks handed on",
     "logs and caches of model providers",
+    "logs of Wellread's own processes: they name documents, and an error may quote some words",
     "earlier object versions in S3",
-    "parsed texts that a version before this ledger's sixth migration kept as artifacts",
     "segments on Weaviate's disk, until it compacts them",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PurgeTarget:
-    """A document of one source."""
-
-    collection: str
-    source_id: str
-    natural_key: str
-    doc_ids: tuple[uuid.UUID, ...]
-    """Its own id, then those it had before it was renamed."""
+_UNLINKED = "artifacts that a version before this ledger's sixth migration kept of it: `--deep` reads them all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +91,33 @@ def find_target(parts: Parts, collection: str, name: str, *, source_id: str | No
         ((owner, natural_key),) = known
         tenant = explanations.find_source_rows(reading, collection, owner)[0]["tenant"]
         doc_id = document_id(tenant, owner, natural_key)
-        former = purges.former_ids(reading, collection, owner, doc_id)
-    return PurgeTarget(collection, owner, natural_key, (doc_id, *former))
+        same = purges.former_ids(reading, collection, owner, doc_id)
+    history = history_of(parts, collection, owner, tenant, natural_key)
+    doc_ids = tuple(dict.fromkeys((doc_id, *history.whole, *same)))
+    former = {key: name for key, name in history.former.items() if key not in doc_ids}
+    return PurgeTarget(collection, owner, natural_key, doc_ids, former, history.notes, history.names)
 
 
 def survey(parts: Parts, target: PurgeTarget) -> Mapping[str, int]:
     """What a purge would remove, by name. Nothing is changed."""
     found = Inventory({str(doc_id) for doc_id in target.doc_ids})
-    take_inventory(parts, target.collection, target.source_id, target.natural_key, found)
+    take_inventory(parts, target, found)
     take_inventory_of_answers(parts, found)
     return {**found.counts, "artifacts": len(found.references)}
 
 
 def purge(
-    parts: Parts, target: PurgeTarget, *, reason: str, forget_cached: ForgetCached, unreached: tuple[str, ...] = ()
+    parts: Parts,
+    target: PurgeTarget,
+    *,
+    reason: str,
+    forget_cached: ForgetCached,
+    unreached: tuple[str, ...] = (),
+    deep: bool = False,
 ) -> Receipt:
     """Withdraw the document at once, then remove everything of it. Killed at any step, it is repeated.
+
+    ``deep``: read every artifact, and remove those with its text that no row links to it.
 
     Raises ``LeaseHeldError`` while a run of its source, or a question job with its text, is at work; it is
     withdrawn by then.
@@ -120,18 +131,19 @@ def purge(
         revisions.append_head(tx, target.collection)
     flush_heads(parts, target.collection)
     with source_lease(parts, target.collection, target.source_id, purpose="purge") as held:
-        found = _noted(parts, target, held)
+        found = _noted(parts, target, held, deep=deep)
         _forget_rows(parts, target, found, held)
         _delete_objects(parts, target, found, held)
-        rewrite_records(parts, target.collection, target.source_id, found)
+        rewrite_records(parts, target, found)
         forget_answers(parts, found, forget_cached)
         kept = _delete_artifacts(parts, target, found, held)
         left = purges.scrub(parts.ledger)
-        unreached = (*unreached, *_NEVER_REACHED, *(() if left is None else (left,)))
-        return _finish(parts, target, Receipt(target, reason, dict(found.counts), kept, unreached), found)
+        places = [*unreached, *target.notes, *sorted(found.unreached), *_NEVER_REACHED]
+        places += [place for place in (left, None if deep else _UNLINKED) if place is not None]
+        return _finish(parts, target, Receipt(target, reason, dict(found.counts), kept, tuple(places)), found)
 
 
-def _noted(parts: Parts, target: PurgeTarget, held: HeldLease) -> Inventory:
+def _noted(parts: Parts, target: PurgeTarget, held: HeldLease, *, deep: bool) -> Inventory:
     """The inventory, in the ledger before anything of it is removed."""
     abandon_open(parts, target.collection, target.source_id, fence=held.fence)
     with parts.ledger.reading() as reading:
@@ -141,8 +153,11 @@ def _noted(parts: Parts, target: PurgeTarget, held: HeldLease) -> Inventory:
         row = purges.find_purge(reading, target.collection, target.source_id, target.natural_key)
     found = Inventory({str(doc_id) for doc_id in target.doc_ids})
     found.add({} if row is None else row["work"])
-    take_inventory(parts, target.collection, target.source_id, target.natural_key, found)
+    take_inventory(parts, target, found)
     take_inventory_of_answers(parts, found)
+    found.unreached |= quality_reports_that_name(parts, target)
+    if deep:
+        search_artifacts(parts, found)
     with parts.ledger.transaction() as tx:
         held.fence.hold(tx)
         purges.save_work(tx, target.collection, target.source_id, target.natural_key, found.as_dict())
@@ -166,8 +181,7 @@ def _forget_rows(parts: Parts, target: PurgeTarget, found: Inventory, held: Held
 
 def _delete_objects(parts: Parts, target: PurgeTarget, found: Inventory, held: HeldLease) -> None:
     for projection in copies(parts, target.collection):
-        with parts.ledger.reading() as reading:
-            rows = ledger_objects.rows_of_documents(reading, projection, found.ids())
+        rows = rows_of(parts, target, found, projection)
         delete_rows(parts, projection, rows, fence=held.fence)
     with parts.ledger.transaction() as tx:
         found.count("vectors", purges.forget_vectors(tx, sorted(found.embedding_keys)))
@@ -176,8 +190,11 @@ def _delete_objects(parts: Parts, target: PurgeTarget, found: Inventory, held: H
 def _delete_artifacts(parts: Parts, target: PurgeTarget, found: Inventory, held: HeldLease) -> tuple[str, ...]:
     """Delete what only this document needs; the references of the others come back."""
     with parts.ledger.transaction() as tx:
-        shared = purges.shared_artifacts(tx, target.collection, found.ids(), found.references)
+        shared = purges.shared_artifacts(
+            tx, target.collection, found.ids(), found.references, former=list(target.former)
+        )
         gone = sorted(found.references - shared)
+        purges.unlink_artifacts(tx, gone)
         found.count("extraction_memos", purges.forget_extractions(tx, gone))
     for reference in gone:
         held.fence()

@@ -14,7 +14,7 @@ from wellread.ledger import document_rows, explanations
 from wellread.runs import BalanceSheet
 from wellread.upkeep.reverting import Revert
 from wellread.upkeep.source_leases import source_lease
-from wellread.upkeep.undoing import open_revert, revert_plan
+from wellread.upkeep.undoing import RETIREMENT, open_revert, revert_plan
 
 
 def plan_retirement(parts: Parts, collection: str, source_id: str) -> Revert:
@@ -54,7 +54,7 @@ def retire(parts: Parts, confirmed: Revert) -> BalanceSheet | None:
             )
         sheet = None
         if confirmed.removed:
-            plan = revert_plan(parts, confirmed, purpose="retire", note="Its declaration is gone: retired.")
+            plan = revert_plan(parts, confirmed, purpose=RETIREMENT, note="Its declaration is gone: retired.")
             highest = parts.store.highest_revision(projection)
             run = open_revert(parts, confirmed, plan, held, highest=highest, is_held=False)
             loading.load_batch(parts, plan.declaration, run, 0)

@@ -23,6 +23,9 @@ from wellread.runs import BalanceSheet, SourceDeclaration
 from wellread.upkeep.reverting import Revert, plan_revert
 from wellread.upkeep.source_leases import HeldLease, source_lease
 
+RETIREMENT = "retire"
+"""What the ids of runs that retire a source begin with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Undone:

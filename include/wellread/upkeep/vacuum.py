@@ -12,8 +12,8 @@ from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.payloads import drop_payloads
+from wellread.ledger import claims, projections, revisions
 from wellread.ledger import objects as ledger_objects
-from wellread.ledger import projections, revisions
 from wellread.ledger.columns import epoch_now
 from wellread.ledger.schema import collections
 from wellread.ledger.schema import revisions as revisions_table
@@ -28,21 +28,25 @@ class Vacuumed:
 
     deleted: int
     oldest_readable: int
+    claims: int = 0
+    """Claims on embedding keys, of dead workers, that nobody met again."""
 
 
 def vacuum(parts: Parts, collection: str) -> Vacuumed:
     """Delete objects that a revision closed which was published before the horizon.
 
     ``oldest_readable`` is raised in the head first: a reader with an older snapshot is refused, and never
-    sees half of what it pinned. Payloads that no quarantine row needs go too. No lease is needed: what it deletes,
-    the ledger has given up for good under ids that are never used again, so that two at once, or one that slept
-    meanwhile, delete the same. Raises ``LeaseHeldError`` where a copy was dropped meanwhile.
+    sees half of what it pinned. Payloads that no quarantine row needs go too, and claims of dead workers on
+    embedding keys, whatever the collection. No lease is needed: what it deletes, the ledger has given up for good
+    under ids that are never used again, so that two at once, or one that slept meanwhile, delete the same. Raises
+    ``LeaseHeldError`` where a copy was dropped meanwhile.
     """
     drop_payloads(parts)
+    expired = claims.drop_expired(parts.ledger)
     with parts.ledger.reading() as reading:
         row = revisions.find_collection(reading, collection)
         if row is None:
-            return Vacuumed(0, 0)
+            return Vacuumed(0, 0, expired)
         copies = [revisions.live_projection(reading, collection), *projections.mirrors(reading, collection)]
         horizon = epoch_now() - parts.settings.horizon_seconds
         old = (
@@ -57,9 +61,9 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
             .all()
         )
         if not any(ledger_objects.closed_before(reading, copy, old, limit=1) for copy in copies):
-            return Vacuumed(0, row.oldest_readable)
+            return Vacuumed(0, row.oldest_readable, expired)
     oldest = _raise_oldest_readable(parts, collection, max(old) + 1)
-    return Vacuumed(sum(_delete(parts, copy, old) for copy in copies), oldest)
+    return Vacuumed(sum(_delete(parts, copy, old) for copy in copies), oldest, expired)
 
 
 def _delete(parts: Parts, projection: Projection, old: Sequence[int]) -> int:

@@ -30,10 +30,15 @@ class Facts:
     """Whether the ledger's present snapshot shows a version of it."""
     stored: Mapping[str, Any] | None
     """What the store shows under its own head; ``None``: it could not be asked."""
+    purge: Mapping[str, Any] | None = None
+    retired: Mapping[str, Any] | None = None
+    """The run that closed it with its whole source, and when."""
 
 
 def verdict_of(facts: Facts) -> Verdict:
     """The strongest reason first."""
+    if facts.purge is not None:
+        return _purged(facts.purge)
     if facts.denials:
         reason = facts.denials[0]
         found = f"it is withdrawn from every reader ({reason['kind']}: {reason['reason']})"
@@ -47,6 +52,15 @@ def verdict_of(facts: Facts) -> Verdict:
     if facts.state is not None:
         return _once_known(facts)
     return _never_known(facts)
+
+
+def _purged(purge: Mapping[str, Any]) -> Verdict:
+    command = f"wellread purge {purge['natural_key']}"
+    if purge["state"] != "purged":
+        why = f"its purge was begun on {purge['started_at']} ({purge['reason']}) and has not ended"
+        return False, why, f"Repeat `{command}`: it goes on where it was."
+    why = f"it was purged on {purge['finished_at']} ({purge['reason']}); the receipt is {purge['receipt']}"
+    return False, why, f"Nothing, if that is meant; `{command} --readmit` lets runs take it again."
 
 
 def _visible(facts: Facts) -> Verdict:
@@ -108,16 +122,27 @@ def _once_known(facts: Facts) -> Verdict:
         return False, f"it moved{where} in revision {facts.revision}", "Look for it under its present name."
     if facts.staged is not None:
         return False, _progress(facts.staged), "Wait for that run to end."
+    if (verdict := _withdrawn(facts)) is not None:
+        return verdict
+    return False, "the ledger knows it, but no published revision shows it", "Run `wellread reconcile`."
+
+
+def _withdrawn(facts: Facts) -> Verdict | None:
+    """Why readers lost a document that they once saw."""
     if facts.state == "hidden" and facts.quarantine is not None:
         trouble = _trouble(facts.quarantine)
         why = f"it is hidden since revision {facts.revision}: its newer version is {trouble}, and its source says"
         return False, f"{why} on_failure: hide", _after_quarantine(facts)
+    if facts.retired is not None:
+        run, at = facts.retired["run_id"], facts.retired["at"]
+        why = f"its source was retired on {at}, by revision {facts.revision}"
+        return False, why, f"Nothing, if that is meant; `wellread undo {run}` brings its documents back."
     if facts.state == "deleted":
         why = f"it was deleted in revision {facts.revision}: the source did not hold it any more"
         if facts.is_listed:
             return False, f"{why}. It is listed again", f"Run `wellread ingest {facts.source_id}`."
         return False, why, "Nothing, if that is meant; else put it back into the source."
-    return False, "the ledger knows it, but no published revision shows it", "Run `wellread reconcile`."
+    return None
 
 
 def _never_known(facts: Facts) -> Verdict:

@@ -14,6 +14,7 @@ from wellread.parsing.tesseract_program import described
 from wellread.sources.declarations import load_declarations
 from wellread.workspace.composition import Workspace
 from wellread.workspace.examining_models import model_checks
+from wellread.workspace.upkeeping import undeclared_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def examine(workspace: Workspace, *, ask_models: bool = False) -> list[Finding]:
         ("collection's model", lambda: _model(workspace)),
         ("parser", lambda: _parser(workspace)),
         ("source declarations", lambda: _declarations(workspace)),
+        ("undeclared sources", lambda: _undeclared(workspace)),
     ]
     return [_tried(what, check) for what, check in checks] + examine_models(workspace, ask_models=ask_models)
 
@@ -106,3 +108,13 @@ def _declarations(workspace: Workspace) -> str:
     if not folder.is_dir():
         return f"no folder {folder}: only folders given by path can be ingested"
     return f"{len(load_declarations(folder))} in {folder}"
+
+
+def _undeclared(workspace: Workspace) -> str:
+    """No fault of the deployment: their documents stay as they are, and a person decides."""
+    told = [
+        f"{row['source_id']} ({row['documents']} documents in {row['collection']}): declare it again, "
+        f"or `wellread retire {row['source_id']}`"
+        for row in undeclared_sources(workspace)
+    ]
+    return "; ".join(told) or "none"

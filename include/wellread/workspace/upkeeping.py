@@ -10,6 +10,7 @@ from typing import Any
 
 from wellread.errors import PolicyError, SettingsError, WellreadError
 from wellread.indexing.plans import lease_name
+from wellread.ledger import documents as ledger_documents
 from wellread.ledger import explanations, leases
 from wellread.ledger.documents import key_bytes
 from wellread.runs import SourceDeclaration
@@ -21,7 +22,8 @@ from wellread.sources.declarations import (
 )
 from wellread.sources.protocol import Source
 from wellread.upkeep.explaining import Explained, Explainer, Listed
-from wellread.upkeep.purging import PurgeTarget, Receipt, purge
+from wellread.upkeep.former_names import PurgeTarget
+from wellread.upkeep.purging import Receipt, purge
 from wellread.workspace.composition import Workspace
 
 
@@ -47,7 +49,7 @@ def runs_at_work(workspace: Workspace, source_ids: Sequence[str] | None = None) 
     return {name: holder for name, holder in found.items() if holder is not None}
 
 
-def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) -> Receipt:
+def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str, deep: bool = False) -> Receipt:
     """Purge it, cached responses too. The receipt says whether its source still lists it."""
     with workspace.ledger.reading() as reading:
         row = explanations.find_source_rows(reading, target.collection, target.source_id)[0]
@@ -60,7 +62,7 @@ def purge_document(workspace: Workspace, target: PurgeTarget, *, reason: str) ->
     cache = workspace.language_models.cache
     forget = (lambda _tenant, _keys: None) if cache is None else cache.forget
     unreached = () if told is None else (told,)
-    return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached)
+    return purge(workspace.parts, target, reason=reason, forget_cached=forget, unreached=unreached, deep=deep)
 
 
 def sources_folder(workspace: Workspace) -> Path:
@@ -105,6 +107,15 @@ def require_undeclared(workspace: Workspace, source_id: str) -> None:
             found="it is still declared, its folder is still there, or a faulty YAML file may declare it",
             remedy="Remove its YAML file (or its folder) first; to empty a source, delete its documents there.",
         )
+
+
+def undeclared_sources(workspace: Workspace) -> list[Mapping[str, Any]]:
+    """Ledger rows, with counts of documents, of the sources in use whose declaration is gone."""
+    ids = declared_ids(workspace)
+    with workspace.ledger.reading() as reading:
+        known = ledger_documents.list_sources(reading)
+    in_use = [row for row in known if row["held_reason"] is None and row["retired_at"] is None]
+    return [row for row in in_use if not is_declared(row, ids)]
 
 
 def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclaration:

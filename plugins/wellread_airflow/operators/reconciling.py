@@ -100,4 +100,4 @@ class VacuumIndexOperator(UpkeepOperator):
 
         done = vacuum(workspace.parts, workspace.settings.collection)
         self.log.info("%d objects that no reader can see were deleted.", done.deleted)
-        return {"deleted": done.deleted, "oldest_readable": done.oldest_readable}
+        return {"deleted": done.deleted, "oldest_readable": done.oldest_readable, "claims": done.claims}

@@ -51,6 +51,18 @@ def test_what_was_put_comes_back(world: World, content: bytes) -> None:
     assert world.store.get(reference) == content
 
 
+def test_all_that_is_there_is_listed(world: World) -> None:
+    assert list(world.store.references()) == []
+    put = {world.store.put("chunks", str(number).encode()) for number in range(20)}
+    put.add(world.store.put("answer-rows", b"0"))
+    world.damage("chunks/notes.txt", b"no blob")
+    world.damage(f"{next(iter(put)).split('/')[0]}/half.tmp", b"no blob either")
+    assert set(world.store.references()) == put
+    gone = put.pop()
+    world.store.delete(gone)
+    assert set(world.store.references()) == put
+
+
 def test_a_reference_follows_from_the_content_alone(world: World) -> None:
     first = world.store.put("chunks", b"same")
     assert world.store.put("chunks", b"same") == first

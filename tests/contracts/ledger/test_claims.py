@@ -10,9 +10,11 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from wellread.ledger.claims import Claimant
+from wellread.ledger.claims import Claimant, drop_expired
 from wellread.ledger.database import Ledger
+from wellread.ledger.schema import claims
 from wellread.ledger.vectors import store_vectors
 
 KEYS = [f"key-{number:03}" for number in range(40)]
@@ -47,6 +49,17 @@ def test_claims_of_a_worker_that_gives_no_sign_of_life_lapse(ledger: Ledger) -> 
     silent.take(KEYS)
     time.sleep(0.1)
     assert living.take(KEYS).mine == KEYS
+
+
+def test_expired_claims_that_nobody_meets_again_are_dropped(ledger: Ledger) -> None:
+    silent, living = Claimant(ledger, 0.05), Claimant(ledger, 60)
+    silent.take(KEYS[:3])
+    living.take(KEYS[3:5])
+    time.sleep(0.1)
+    assert drop_expired(ledger) == 3
+    assert drop_expired(ledger) == 0
+    with ledger.reading() as reading:
+        assert sorted(reading.execute(sa.select(claims.c.embedding_key)).scalars()) == KEYS[3:5]
 
 
 def test_a_worker_that_pays_for_long_keeps_its_claims(ledger: Ledger) -> None:

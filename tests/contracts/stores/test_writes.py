@@ -33,6 +33,25 @@ def test_stored_objects_are_stored_counted_and_in_the_vector_index(
     }
 
 
+def test_content_comes_back_as_it_was_written(store: WeaviateStore, projection: Projection) -> None:
+    chunks = [chunk_of(f"sentence {number}", fields={"year": 2_000 + number}) for number in range(3)]
+    versions = [version_of(f"guide-{number}.md") for number in range(120)]
+    store.insert_chunks(projection, chunks)
+    store.insert_versions(projection, versions)
+    wanted = {item.object_id: (item, store.derived_of(item)) for item in (*chunks, *versions)}
+    plain = {item.object_id: dataclasses.replace(item, vector=None, fields={}) for item in chunks}
+    kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
+    found = {}
+    for kind in kinds:
+        ids = [item.object_id for item in store.iterate_objects(projection, kind, with_content=True)]
+        found |= store.fetch_objects(projection, kind, ids, with_content=True)
+        assert all(item.content is None for item in store.iterate_objects(projection, kind))
+    assert {key: item.content for key, item in found.items()} == {
+        key: plain.get(key, item) for key, (item, _) in wanted.items()
+    }
+    assert {key: item.derived for key, item in found.items()} == {key: made for key, (_, made) in wanted.items()}
+
+
 @pytest.mark.parametrize(
     "vector",
     [None, (), (0.0,) * DIMENSIONS, (math.nan,) * DIMENSIONS, (math.inf, *(0.0,) * (DIMENSIONS - 1))],

@@ -27,6 +27,7 @@ def _load(path: Path, name: str) -> ModuleType:
 HERE = Path(__file__).parent
 _worlds = _load(HERE.parent / "indexing" / "conftest.py", "wellread_tests_worlds")
 damage = _load(HERE / "damage.py", "wellread_tests_damage")
+marks = _load(HERE / "marks.py", "purge_marks")
 parser_pool = _worlds.parser_pool
 embedding = _worlds.embedding
 build_world = _worlds.build_world
@@ -61,6 +62,13 @@ def aged(library: Any) -> Any:
         (other / f"{number}.txt").write_text(library.prose(f"letter{number}"), "utf-8")
     library.ingest(other)
     library.folders = (library.files.path, other)
+    return library
+
+
+@pytest.fixture
+def marked(library: Any) -> Any:
+    """A library with two versions of a marked document, and a neighbour that holds one of its paragraphs."""
+    marks.ingest_marked(library)
     return library
 
 

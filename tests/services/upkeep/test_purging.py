@@ -4,89 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
-import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mortality import Mortal, let_fall, mortal_parts
+from purge_marks import MARK, NAME, assert_gone, places_of, purge, rows_of, terms_of
 
 from wellread.errors import LeaseHeldError, WellreadError
 from wellread.indexing.plans import lease_name
-from wellread.ledger import leases, purge_schema, purges, revisions, term_counts
+from wellread.ledger import leases, purge_schema, purges
 from wellread.ledger.question_schema import question_results, question_rows, responses
-from wellread.ledger.schema import denied
 from wellread.questions import Question
 from wellread.upkeep import purging
 from wellread.upkeep.migrating import finish, migrate
-from wellread.upkeep.reconciling import reconcile
 from wellread.workspace.questions import answer_questions
+from wellread.workspace.upkeeping import explain_document
 
 pytestmark = pytest.mark.weaviate
-
-MARK = "Zanzibarquux keeps the seventeenth lantern behind the organ loft of Vellmoor"
-NAME = "secret.txt"
-
-
-@pytest.fixture
-def marked(library: Any) -> Any:
-    """A library with two versions of a marked document, and a neighbour that holds one of its paragraphs."""
-    shared = library.prose("granite", parts=1)
-    library.files.write(NAME, f"{shared}\n\n{MARK}, as of old.\n\n{library.prose('granite', parts=3)}")
-    library.files.write("neighbour.txt", f"{shared}\n\n{library.prose('heron', parts=2)}")
-    library.ingest()
-    library.files.edit(NAME, "as of old", "as of late")
-    library.ingest()
-    return library
-
-
-def places_of(world: Any, raw: Any, words: str = MARK) -> list[str]:
-    """Where any of the words' bytes stand: ledger files, artifacts (unpacked), every object of the store."""
-    needles = [words.encode(), words.casefold().encode(), words.split(maxsplit=1)[0].casefold().encode()]
-    found = []
-    for path in sorted(world.home.rglob("*")):
-        if not path.is_file() or "server" in path.parts:
-            continue
-        content = path.read_bytes()
-        content = zlib.decompress(content) if path.suffix == ".z" else content
-        found += [path.relative_to(world.home).as_posix()] if _holds(content, needles) else []
-    for name in raw.collections.list_all():
-        if not name.startswith(f"{world.collection}_"):
-            continue
-        for item in raw.collections.get(name).iterator():
-            found += [f"{name} {item.uuid}"] if _holds(str(item.properties).encode(), needles) else []
-    return found
-
-
-def _holds(content: bytes, needles: list[bytes]) -> bool:
-    return any(needle in content.lower() or needle in content for needle in needles)
-
-
-def purge(world: Any, name: str = NAME, **options: Any) -> Any:
-    with world.open() as workspace:
-        target = purging.find_target(workspace.parts, world.collection, name)
-        forget = options.pop("forget_cached", lambda _tenant, _keys: None)
-        return purging.purge(workspace.parts, target, reason="asked for", forget_cached=forget, **options)
-
-
-def rows_of(world: Any, table: Any) -> list[Any]:
-    with world.open() as workspace, workspace.ledger.reading() as reading:
-        return list(reading.execute(table.select()))
-
-
-def terms_of(world: Any) -> dict[str, int]:
-    with world.open() as workspace, workspace.ledger.reading() as reading:
-        found = revisions.find_collection(reading, world.collection)
-        return {**term_counts.read_terms(reading, world.collection), "": found.chunk_count}
-
-
-def assert_gone(world: Any, raw: Any) -> None:
-    assert places_of(world, raw) == []
-    assert rows_of(world, denied) == []
-    world.assert_exact(without=frozenset({NAME}))
-    assert "neighbour.txt" in world.search("the harbour of granite", k=10)
-    with world.open() as workspace:
-        assert reconcile(workspace.parts, world.collection, repair=False).faults.total() == 0
 
 
 def test_no_byte_is_left_and_the_neighbour_is_exact(marked: Any, raw: Any) -> None:
@@ -112,6 +47,21 @@ def test_counts_of_terms_are_as_if_it_had_never_been(marked: Any, library: Any) 
     marked.collection = f"{marked.collection}b"
     marked.ingest()
     assert after == terms_of(marked)
+
+
+def test_explained_it_is_purged_with_date_and_receipt(marked: Any) -> None:
+    receipt = purge(marked)
+    with marked.open() as workspace:
+        (told,) = explain_document(workspace, NAME).explanations
+        by_id = explain_document(workspace, str(told.doc_id)).explanations[0]
+        marked.files.remove(NAME)
+        unlisted = explain_document(workspace, NAME).explanations[0]
+    assert not told.is_visible
+    assert "it was purged on 20" in told.why
+    assert f"(asked for); the receipt is {receipt.reference}" in told.why
+    assert f"wellread purge {NAME} --readmit" in told.to_do
+    assert told.details["purge"]["state"] == "purged"
+    assert by_id.why == unlisted.why == told.why
 
 
 def test_readmitted_it_comes_back(marked: Any) -> None:
@@ -177,6 +127,10 @@ def test_a_run_at_work_keeps_its_lease_and_the_document_is_withdrawn(marked: Any
     with pytest.raises(LeaseHeldError):
         purge(marked)
     assert NAME not in marked.search(MARK, k=10)
+    with marked.open() as workspace:
+        (told,) = explain_document(workspace, NAME).explanations
+    assert "has not ended" in told.why
+    assert told.to_do.startswith(f"Repeat `wellread purge {NAME}`")
 
 
 def test_after_a_move_the_old_name_is_purged_too(marked: Any, raw: Any) -> None:
@@ -192,10 +146,11 @@ def test_the_shell_counts_first_asks_and_leaves_a_receipt(marked: Any, raw: Any)
     assert json.loads(dry.stdout)["found"]["artifacts"] >= 4
     assert places_of(marked, raw)
     assert marked.shell("purge", NAME, "--json").returncode != 0
-    done = marked.shell("purge", NAME, "--yes", "--reason", "a letter", "--json")
+    done = marked.shell("purge", NAME, "--yes", "--deep", "--reason", "a letter", "--json")
     assert done.returncode == 0, done.stderr
     receipt = json.loads(done.stdout)
     assert receipt["reason"] == "a letter"
+    assert receipt["removed"]["artifacts_searched"] > 10
     assert any("still lists it" in place for place in receipt["unreached"])
     assert_gone(marked, raw)
     assert [row.state for row in rows_of(marked, purge_schema.purges)] == ["purged"]

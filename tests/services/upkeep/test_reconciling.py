@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from wellread.indexing.restoring import restore_objects
 from wellread.indexing.writing import insert_exactly
 from wellread.ledger import leases, revisions
 from wellread.ledger import objects as ledger_objects
+from wellread.ledger.claims import Claimant
 from wellread.stores.protocol import unfenced
 from wellread.upkeep.reconciling import Reconciled, reconcile
 from wellread.upkeep.vacuum import vacuum
@@ -64,6 +66,48 @@ def test_each_fault_is_named_and_repaired(aged: Any, raw: Any, faults: Any, faul
         assert [item.fault for item in done.examples] == [fault]
         aged.assert_exact(*aged.folders)
         assert reconciled(aged).faults.total() == 0
+
+
+TAMPERED: dict[str, dict[str, Any]] = {
+    "chunks": {
+        "text": {"text": "The harbour has no cranes."},
+        "title": {"title": "Another title"},
+        "tenant": {"tenant": "strangers"},
+        "fields": {"fields": ["year=1931"]},
+        "acl": {"acl": ["strangers"]},
+    },
+    "versions": {
+        "title": {"title": "Another title"},
+        "opening": {"opening": "Other first words"},
+        "natural_key_words": {"natural_key_words": "another.txt"},
+        "modified_at": {"modified_at": "2001-01-01T00:00:00Z"},
+        "body": {"body": "{}"},
+    },
+}
+
+
+def test_what_was_changed_under_its_hash_is_found_and_written_anew(aged: Any, raw: Any) -> None:
+    touched = set()
+    for kind, edits in TAMPERED.items():
+        found = raw.collections.get(f"{aged.collection}_{kind}_1")
+        chosen = sorted(found.iterator(), key=lambda item: str(item.uuid))
+        for item, properties in zip(chosen, edits.values(), strict=False):
+            found.data.update(item.uuid, properties=properties)
+            touched.add(item.uuid.int)
+    assert dict(reconciled(aged, repair=False).faults) == {"payload": 9, "access": 1}
+    done = reconciled(aged)
+    assert (done.repaired, done.is_true) == (10, True)
+    assert {item.object_id.int for item in done.examples} == touched
+    assert any("its content hashes to" in item.found for item in done.examples)
+    aged.assert_exact(*aged.folders)
+    assert reconciled(aged).faults.total() == 0
+
+
+def test_a_name_that_is_not_unicode_is_no_difference(library: Any) -> None:
+    name = b"caf\xe9_notes.txt".decode("utf-8", "surrogateescape")
+    library.files.write(name, library.prose("elder", parts=2))
+    library.ingest()
+    assert reconciled(library).faults.total() == 0
 
 
 def test_looking_without_repair_changes_nothing_in_the_store(aged: Any, raw: Any, faults: Any, frozen: Any) -> None:
@@ -128,6 +172,13 @@ def test_an_open_run_is_no_fault_and_is_not_disturbed(aged: Any) -> None:
         assert done.counts.in_progress > 0
         assert runner.publish(run).sheet.outcomes["committed"] == 1
     aged.assert_exact(*aged.folders)
+
+
+def test_vacuum_drops_the_claims_of_dead_workers(library: Any) -> None:
+    with library.open() as workspace:
+        Claimant(workspace.ledger, 0.01).take(["a key that nobody meets again"])
+        time.sleep(0.05)
+        assert [vacuum(workspace.parts, library.collection).claims for _ in range(2)] == [1, 0]
 
 
 def test_what_vacuum_is_deleting_at_the_moment_is_no_fault(aged: Any) -> None:

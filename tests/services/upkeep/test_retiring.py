@@ -12,6 +12,7 @@ from wellread.ledger import revisions
 from wellread.upkeep.retiring import plan_retirement
 from wellread.upkeep.reverting import plan_revert
 from wellread.upkeep.undoing import release_source, undo
+from wellread.workspace.examining import examine
 
 pytestmark = pytest.mark.weaviate
 
@@ -40,6 +41,11 @@ def test_gone_it_is_reported_retired_undone_and_taken_back(aged: Any) -> None:
     away = letters.rename(letters.with_name("elsewhere"))
     assert state_of(aged, "letters") == "undeclared"
     assert shell(aged, "sources")["undeclared"][0]["id"] == "letters"
+    with aged.open() as workspace:
+        (finding,) = [item for item in examine(workspace) if item.what == "undeclared sources"]
+    assert finding.ok
+    assert "letters (3 documents" in finding.found
+    assert "wellread retire letters" in finding.found
     assert aged.shell("retire", "letters", "--json").returncode != 0  # nobody was asked
     with aged.open() as workspace, workspace.ledger.reading() as reading:
         pinned = revisions.current_snapshot(reading, aged.collection)
@@ -48,6 +54,10 @@ def test_gone_it_is_reported_retired_undone_and_taken_back(aged: Any) -> None:
     assert state_of(aged, "letters") == "retired"
     index = aged.assert_exact(papers)
     assert not [key for key in index.visible_versions() if key.startswith("letters/")]
+    (told,) = shell(aged, "explain", "0.txt")["explanations"]
+    assert "its source was retired on 20" in told["why"]
+    assert told["retired"]["run_id"].startswith("retire-")
+    assert told["retired"]["run_id"] in told["to_do"]
     with aged.open() as workspace:
         assert workspace.store.read_head(aged.collection).can_read(pinned)
         undo(workspace.parts, plan_revert(workspace.parts, aged.collection, str(done["revision"])))
