@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
+from wellread.indexing.same_history import require_belonging
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import projections, revisions
 from wellread.ledger.columns import epoch_now
@@ -32,12 +33,14 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
     """Delete objects that a revision closed which was published before the horizon.
 
     ``oldest_readable`` is raised in the head first: a reader with an older snapshot is refused, and never
-    sees half of what it pinned.
+    sees half of what it pinned. Raises ``EpochMismatchError`` if ledger or store were restored or lost.
     """
     with parts.ledger.reading() as reading:
         row = revisions.find_collection(reading, collection)
         if row is None:
             return Vacuumed(0, 0)
+    require_belonging(parts, collection, asked=f"vacuum {collection!r}")
+    with parts.ledger.reading() as reading:
         copies = [revisions.live_projection(reading, collection), *projections.mirrors(reading, collection)]
         horizon = epoch_now() - parts.settings.horizon_seconds
         old = (
