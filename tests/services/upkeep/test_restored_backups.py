@@ -210,6 +210,7 @@ def test_a_store_from_before_a_migration_is_made_good_by_finish_and_rebuild(kept
     assert world.ingest().index_writes == 0
 
 
+@pytest.mark.torture
 def test_copies_that_a_restored_store_brings_back_are_dropped_again(kept: Backups) -> None:
     kept.restore(ledger="newest", store="newest")
     world = kept.world

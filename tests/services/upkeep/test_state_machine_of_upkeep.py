@@ -171,7 +171,7 @@ def machine(build_world: Callable[..., Any], tmp_path: Path, raw: Any) -> Iterat
 
 
 def test_upkeep_between_runs_may_die_anywhere(machine: type[Upkeep]) -> None:
-    _ingestion.explore(machine, examples=3, steps=12)
+    _ingestion.explore(machine, examples=2, steps=8)
 
 
 @pytest.mark.torture
