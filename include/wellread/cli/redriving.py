@@ -7,6 +7,7 @@ import typer
 from wellread.cli.ingesting import print_sheet
 from wellread.cli.opening import opened
 from wellread.cli.output import EXIT_NOTHING, EXIT_RETRY, Output
+from wellread.indexing.same_history import require_belonging
 from wellread.ledger.redriving import mark_for_redrive, redriven
 from wellread.workspace.redriving import run_again
 
@@ -23,6 +24,7 @@ def redrive(
     """Mark quarantined documents, then run their sources."""
     with opened(output, collection=collection, with_progress=run) as workspace:
         name = workspace.settings.collection
+        require_belonging(workspace.parts, name, asked=f"redrive what is in quarantine of {name!r}")
         with workspace.ledger.transaction() as tx:
             marked = mark_for_redrive(tx, name, natural_key=document, source_id=source, cause=cause)
         sources = sorted({source_id for source_id, _ in marked}) if run else []

@@ -179,6 +179,6 @@ def _print_revert(output: Output, revert: Revert) -> None:
 def release(output: Output, source: str, *, collection: str | None) -> None:
     """Let runs of a held source go on."""
     with opened(output, collection=collection) as workspace:
-        release_source(workspace.ledger, workspace.settings.collection, source)
+        release_source(workspace.parts, workspace.settings.collection, source)
     output.result({"source": source, "held": False})
     output.line(f"{source} is released: its next run brings the index in step with it again.")

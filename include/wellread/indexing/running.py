@@ -25,6 +25,7 @@ from wellread.indexing.plans import Plan, PlannedDocument, RunHandle, lease_name
 from wellread.indexing.publishing import Published, abandon_run, publish_revision
 from wellread.indexing.recovering import abandon_open, audit_newest, clean_abandoned
 from wellread.indexing.reporting import merge_waves
+from wellread.indexing.same_history import look_at_both, require_same_history
 from wellread.indexing.spending import require_price
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger import leases, projections, revisions, run_records
@@ -93,7 +94,12 @@ class Runner:
             return self._freeze(plan, draft.effects, plan_ref, lease, projection)
 
     def dry_run(self, declaration: SourceDeclaration) -> Plan:
-        """The plan of the next wave; nothing is written, nothing is leased."""
+        """The plan of the next wave; nothing is written, nothing is leased.
+
+        Raises ``EpochMismatchError`` if ledger or store were restored or lost.
+        """
+        collection = declaration.collection
+        require_same_history(look_at_both(self.parts, collection), asked=f"plan a run into {collection!r}")
         with self._source(declaration) as source:
             parts = self._bound(declaration.collection)
             plan, _ = plan_wave(parts, declaration, source, f"dry-{uuid.uuid4().hex}")

@@ -1,10 +1,11 @@
 """Physical copies of a collection beside the live one: built, switched to by one head, and forgotten.
 
-States of a copy: ``live`` (exactly one), ``rebuilding`` (being filled from the ledger), ``replaced`` (readers may
-still look at it for a moment), ``creating`` (its collections in the store may not stand yet, so nobody writes it),
-``migrating`` (being filled for another model, or kept in step to be switched to),
-``retained`` (the copy before a switch, kept in step so that it can be switched back to) and ``dropped`` (its number
-and epoch are never used again). Every run writes the live copy and all mirrors.
+States of a copy: ``live`` (exactly one), ``rebuilding`` (being filled from the ledger), ``replaced`` (by a
+rebuild; readers may still look at it for a moment), ``dropping`` (a migration that was finished gave it up),
+``creating`` (its collections in the store may not stand yet, so nobody writes it), ``migrating`` (being filled for
+another model, or kept in step to be switched to), ``retained`` (the copy before a switch, kept in step so that it
+can be switched back to) and ``dropped`` (its number and epoch are never used again). Every run writes the live copy
+and all mirrors.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from wellread.snapshots import Head, ModelIdentity, Projection
 _ROWS_PER_DELETE = 5_000
 MIRRORS = ("migrating", "retained")
 """States of copies that every run writes beside the live one. Their collections in the store stand."""
+LEAVING = ("replaced", "dropping")
+"""States of copies that are deleted as soon as no reader can hold a head that names them."""
 
 
 def projections_in_state(tx: Transaction, name: str, state: str) -> list[Projection]:

@@ -20,6 +20,7 @@ from wellread.indexing.heads import flush_heads, known_projection, parts_of
 from wellread.indexing.mirroring import Filled, embed_for, mirror_documents, wanted_rows, with_other_model
 from wellread.indexing.parts import Parts
 from wellread.indexing.revision_states import revision_states
+from wellread.indexing.same_history import require_belonging
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import projections, revisions
@@ -116,7 +117,7 @@ def _copies(parts: Parts, collection: str, *, anew: bool) -> tuple[Projection, P
         ]
         others = [
             item
-            for state in ("retained", "rebuilding", "replaced")
+            for state in ("retained", "rebuilding", *projections.LEAVING)
             for item in projections.projections_in_state(tx, collection, state)
         ]
         if begun and begun[0].model == target:
@@ -286,6 +287,7 @@ def roll_back(parts: Parts, collection: str) -> Migrated:
     Raises ``SettingsError`` where there is nothing to go back to.
     """
     started = time.monotonic()
+    require_belonging(parts, collection, asked=f"roll back {collection!r}")
     live, old = _switched(parts, collection)
     parts_of(parts, old)
     signatures = _signatures(parts, live, old)
@@ -321,8 +323,12 @@ def _switched(parts: Parts, collection: str) -> tuple[Projection, Projection]:
 def finish(
     parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECONDS, wait_seconds: float = 600.0
 ) -> Migrated:
-    """Drop every copy that is not live: after the switch the old one, before it the new one."""
+    """Drop every copy that is not live: after the switch the old one, before it the new one.
+
+    A store that was emptied or restored is no hindrance: ``rebuild``, which makes it good, needs this first.
+    """
     started = time.monotonic()
+    require_belonging(parts, collection, asked=f"finish the migration of {collection!r}", store_may_be_behind=True)
     with ExitStack() as stack:
         held = AllSources(parts, collection, stack, purpose="migrate", wait_seconds=wait_seconds)
         held.take_all()  # a run at work may be writing the copy
@@ -330,7 +336,7 @@ def finish(
             revisions.locked_collection(tx, collection)
             unfinished = projections.projections_in_state(tx, collection, "creating")
             for copy in (*projections.mirrors(tx, collection), *unfinished):
-                projections.set_state(tx, copy, "replaced")
+                projections.set_state(tx, copy, "dropping")
             live = revisions.live_projection(tx, collection)
     dropped = drop_replaced(parts, collection, grace_seconds=grace_seconds)
     seconds = time.monotonic() - started

@@ -69,7 +69,7 @@ class Inventory:
 def copies(parts: Parts, collection: str) -> list[Projection]:
     """Every physical copy that may hold objects."""
     with parts.ledger.reading() as reading:
-        states = ("live", *projections.MIRRORS, "rebuilding", "replaced")
+        states = ("live", *projections.MIRRORS, "rebuilding", *projections.LEAVING)
         return [item for state in states for item in projections.projections_in_state(reading, collection, state)]
 
 

@@ -13,6 +13,7 @@ from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.publishing import term_differences
 from wellread.indexing.recovering import abandon_open, clean_abandoned
+from wellread.indexing.same_history import require_belonging
 from wellread.ledger import document_rows, explanations, purges, revisions, term_counts
 from wellread.ledger import objects as ledger_objects
 from wellread.upkeep.former_names import PurgeTarget, history_of
@@ -71,8 +72,9 @@ class Receipt:
 def find_target(parts: Parts, collection: str, name: str, *, source_id: str | None = None) -> PurgeTarget:
     """The document of this name, live, deleted, quarantined or half purged.
 
-    Raises ``SettingsError`` where no source knows it, or several do.
+    Raises ``SettingsError`` where no source knows it, or several do, and as :func:`require_belonging`.
     """
+    require_belonging(parts, collection, asked=f"purge {name!r} from {collection!r}")
     with parts.ledger.reading() as reading:
         known = {(row["source_id"], row["natural_key"]) for row in purges.purges_named(reading, collection, name)}
         for rows in (

@@ -11,11 +11,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from wellread.errors import AuditError, EpochMismatchError, SettingsError
+from wellread.errors import AuditError, SettingsError
 from wellread.indexing.fences import CopyFence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.parts import Parts
 from wellread.indexing.revision_states import revision_states
+from wellread.indexing.same_history import look_at_both, require_belonging
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger import projections, revisions
 from wellread.snapshots import Projection
@@ -72,13 +73,14 @@ def rebuild(parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECON
     ledger's.
     """
     started = time.monotonic()
-    _require_own_store(parts, collection)
+    require_belonging(parts, collection, asked=f"rebuild {collection!r}", store_may_be_behind=True)
+    is_behind = look_at_both(parts, collection).store_is_behind
     _require_one_copy(parts, collection)
     done = Rebuilt(collection)
     with ExitStack() as stack:
         held = AllSources(parts, collection, stack, purpose="rebuild")
         held.take_all()
-        if _was_switched(parts, collection):
+        if not is_behind and _was_switched(parts, collection):
             _resume_switched(parts, done, held)
         else:
             _build(parts, done, held)
@@ -87,36 +89,10 @@ def rebuild(parts: Parts, collection: str, *, grace_seconds: float = GRACE_SECON
             live = done.projection = revisions.live_projection(reading, collection)
         done.chunks, done.versions = (parts.store.count_objects(live, kind) for kind in _KINDS)
     done.replaced = drop_replaced(parts, collection, grace_seconds=grace_seconds)
+    if is_behind:
+        _drop_returned(parts, collection)
     done.seconds = time.monotonic() - started
     return done
-
-
-def _require_own_store(parts: Parts, collection: str) -> None:
-    head = parts.store.read_head(collection)
-    with parts.ledger.reading() as reading:
-        row = revisions.find_collection(reading, collection)
-        epochs = projections.known_epochs(reading, collection)
-    asked = f"rebuild {collection!r}"
-    if row is None:
-        raise SettingsError(
-            asked,
-            found="the ledger does not know this collection",
-            remedy="Check the name and WELLREAD_HOME: an index is rebuilt from the ledger that made it.",
-        )
-    if head is None:
-        return
-    if head.projection.store_epoch not in epochs:
-        raise EpochMismatchError(
-            asked,
-            found="the store holds a collection of this name that another ledger made",
-            remedy="Point this WELLREAD_HOME at the store it belongs to, or at an empty one.",
-        )
-    if head.seq > row.head_seq:
-        raise EpochMismatchError(
-            asked,
-            found=f"the store is at head {head.seq}, the ledger only at {row.head_seq}: the ledger was restored",
-            remedy="Restore the ledger's newest backup: rebuilding from an older one would lose what is newer.",
-        )
 
 
 def _require_one_copy(parts: Parts, collection: str) -> None:
@@ -209,17 +185,29 @@ def _switch(parts: Parts, new: Projection, held: AllSources) -> bool:
     return True
 
 
+def _drop_returned(parts: Parts, collection: str) -> None:
+    """A restored store may bring back copies that were dropped since: nobody reads them, but texts stand there."""
+    with parts.ledger.reading() as reading:
+        gone = projections.projections_in_state(reading, collection, "dropped")
+    for projection in gone:
+        parts.store.drop_projection(projection, fence=CopyFence(parts, projection, ("dropped",)))
+
+
 def drop_replaced(parts: Parts, collection: str, *, grace_seconds: float) -> list[int]:
     """Once no reader can hold a head that names them, the old copies go: first from the store, then their rows.
 
     Returns their numbers.
     """
     with parts.ledger.reading() as reading:
-        old = projections.projections_in_state(reading, collection, "replaced")
+        old = [
+            copy
+            for state in projections.LEAVING
+            for copy in projections.projections_in_state(reading, collection, state)
+        ]
     if old:
         time.sleep(grace_seconds)
     for projection in old:
-        fence = CopyFence(parts, projection, ("replaced",))  # no lease: runs need not wait for the grace
+        fence = CopyFence(parts, projection, projections.LEAVING)  # no lease: runs need not wait for the grace
         parts.store.drop_projection(projection, fence=fence)
         left = 1
         while left:

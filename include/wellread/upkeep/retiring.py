@@ -10,6 +10,7 @@ from wellread.indexing.heads import flush_heads, known_projection, parts_of_live
 from wellread.indexing.parts import Parts
 from wellread.indexing.publishing import publish_revision
 from wellread.indexing.recovering import abandon_open, clean_abandoned
+from wellread.indexing.same_history import require_belonging
 from wellread.ledger import document_rows, explanations
 from wellread.runs import BalanceSheet
 from wellread.upkeep.reverting import Revert
@@ -18,7 +19,11 @@ from wellread.upkeep.undoing import RETIREMENT, open_revert, revert_plan
 
 
 def plan_retirement(parts: Parts, collection: str, source_id: str) -> Revert:
-    """What a retirement closes: every live document. Raises ``SettingsError`` for an unknown source."""
+    """What a retirement closes: every live document.
+
+    Raises ``SettingsError`` for an unknown source, ``EpochMismatchError`` if ledger or store were restored or lost.
+    """
+    require_belonging(parts, collection, asked=f"retire the source {source_id!r}")
     with parts.ledger.reading() as reading:
         rows = explanations.find_source_rows(reading, collection, source_id)
         if not rows:

@@ -13,6 +13,7 @@ from wellread.indexing.content import ChunkSet, DocumentFacts, desired_chunks
 from wellread.indexing.heads import parts_of_live
 from wellread.indexing.histories import DocumentState, Touched
 from wellread.indexing.parts import Parts
+from wellread.indexing.same_history import require_belonging
 from wellread.ledger import document_rows, explanations, run_records
 from wellread.ledger import vectors as ledger_vectors
 
@@ -46,8 +47,9 @@ def plan_revert(parts: Parts, collection: str, run: str) -> Revert:
     """Read what must be put back. ``run`` is a run's id, or the number of its revision; nothing is written.
 
     Raises ``SettingsError`` for a run that published nothing here, ``SystemicError`` where its history, an artifact
-    or a vector is gone: an undo pays for nothing.
+    or a vector is gone: an undo pays for nothing. ``EpochMismatchError`` if ledger or store were restored or lost.
     """
+    require_belonging(parts, collection, asked=f"undo the run {run!r}")
     parts = parts_of_live(parts, collection)
     with parts.ledger.reading() as reading:
         first = run_records.find_published(reading, collection, run)

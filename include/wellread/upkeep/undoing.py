@@ -15,9 +15,10 @@ from wellread.indexing.parts import Parts
 from wellread.indexing.plans import Plan, PlannedDocument, RunHandle
 from wellread.indexing.publishing import publish_revision
 from wellread.indexing.recovering import abandon_open, clean_abandoned
+from wellread.indexing.same_history import require_belonging
 from wellread.indexing.signatures import stage_signature
 from wellread.ledger import document_rows, explanations, revisions, run_records
-from wellread.ledger.database import Ledger, Transaction
+from wellread.ledger.database import Transaction
 from wellread.ledger.run_records import StagedRow
 from wellread.runs import BalanceSheet, SourceDeclaration
 from wellread.upkeep.reverting import Revert, plan_revert
@@ -220,9 +221,13 @@ def _staged(item: PlannedDocument, state: DocumentState | None, known: document_
     return StagedRow(item.doc_id, 0, "ingest", "extracted", None, None, None, {"parsed": False}, facts)
 
 
-def release_source(ledger: Ledger, collection: str, source_id: str) -> None:
-    """Let runs of a held source go on. Raises ``SettingsError`` for an unknown source."""
-    with ledger.transaction() as tx:
+def release_source(parts: Parts, collection: str, source_id: str) -> None:
+    """Let runs of a held source go on.
+
+    Raises ``SettingsError`` for an unknown source, ``EpochMismatchError`` if ledger or store were restored or lost.
+    """
+    require_belonging(parts, collection, asked=f"release the source {source_id!r}")
+    with parts.ledger.transaction() as tx:
         if not document_rows.hold_source(tx, collection, source_id, None):
             raise SettingsError(
                 f"release the source {source_id!r}",

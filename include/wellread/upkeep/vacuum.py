@@ -12,6 +12,7 @@ from wellread.indexing.heads import flush_heads
 from wellread.indexing.loading import delete_rows
 from wellread.indexing.parts import Parts
 from wellread.indexing.payloads import drop_payloads
+from wellread.indexing.same_history import require_belonging
 from wellread.ledger import claims, projections, revisions
 from wellread.ledger import objects as ledger_objects
 from wellread.ledger.columns import epoch_now
@@ -39,14 +40,18 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
     sees half of what it pinned. Payloads that no quarantine row needs go too, and claims of dead workers on
     embedding keys, whatever the collection. No lease is needed: what it deletes, the ledger has given up for good
     under ids that are never used again, so that two at once, or one that slept meanwhile, delete the same. Raises
-    ``LeaseHeldError`` where a copy was dropped meanwhile.
+    ``LeaseHeldError`` where a copy was dropped meanwhile, ``EpochMismatchError`` where ledger or store were
+    restored or lost.
     """
-    drop_payloads(parts)
-    expired = claims.drop_expired(parts.ledger)
     with parts.ledger.reading() as reading:
         row = revisions.find_collection(reading, collection)
-        if row is None:
-            return Vacuumed(0, 0, expired)
+    if row is not None:
+        require_belonging(parts, collection, asked=f"vacuum {collection!r}")
+    drop_payloads(parts)
+    expired = claims.drop_expired(parts.ledger)
+    if row is None:
+        return Vacuumed(0, 0, expired)
+    with parts.ledger.reading() as reading:
         copies = [revisions.live_projection(reading, collection), *projections.mirrors(reading, collection)]
         horizon = epoch_now() - parts.settings.horizon_seconds
         old = (

@@ -119,7 +119,7 @@ class ReleaseSourceOperator(UpkeepOperator):
         from wellread.upkeep.undoing import release_source
 
         name = str(self.source).strip()
-        release_source(workspace.ledger, workspace.settings.collection, name)
+        release_source(workspace.parts, workspace.settings.collection, name)
         self.log.info("%s is released: its next run brings the index in step with it again.", name)
         return {"source": name, "held": False}
 

@@ -5,60 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import stat
-import subprocess
-import sys
+import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from tally import Tally
 
-ROOT = Path(__file__).parents[3]
+if TYPE_CHECKING:
+    from conftest import Launcher
+
 pytestmark = [pytest.mark.airflow, pytest.mark.weaviate, pytest.mark.timeout(600)]
-
-
-@dataclass(frozen=True)
-class Launcher:
-    home: Path
-
-    def run(self, *arguments: str, expected: int = 0) -> str:
-        environment = os.environ | {"WELLREAD_HOME": str(self.home)}
-        command = [sys.executable, "-m", "wellread_airflow.local", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
-        assert done.returncode == expected, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def status(self, *, expected: int = 0) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.run("status", expected=expected))
-        return body
-
-    def processes(self) -> list[psutil.Process]:
-        """Every process of this user that names our home, however it was started."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                environment = process.environ()
-            except psutil.Error:
-                continue
-            if environment.get("WELLREAD_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        return found
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    launcher = Launcher(tmp_path_factory.mktemp("local-airflow"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    launcher.run("up", "--port", str(port))
-    yield launcher
-    launcher.run("down")
 
 
 def test_all_four_components_are_healthy(running: Launcher) -> None:
@@ -114,6 +74,27 @@ def test_a_second_up_finds_the_first(running: Launcher) -> None:
     before = running.status()
     assert "runs already" in running.run("up")
     assert running.status()["airflow"]["url"] == before["airflow"]["url"]
+
+
+def test_a_task_killed_in_mid_load_is_tried_again_and_leaves_an_exact_index(running: Launcher) -> None:
+    world = running.world
+    for topic in ("amber", "birch"):
+        world.files.write(f"{topic}.txt", world.prose(topic, 12))
+    world.embedding.behave(latency_seconds=0.5)
+    running.unpause("ingest__papers")
+    run_id = running.trigger("ingest__papers")
+    deadline = time.monotonic() + 120
+    while world.embedding.meter().texts_count < 8 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [(instance, process)] = running.task_processes().items()
+    assert running.task_of(instance) == ("load_documents", run_id)
+    process.kill()
+    assert running.ended(run_id) == "success"
+    tries = running.rows("SELECT try_number FROM task_instance WHERE task_id = 'load_documents'")
+    assert tries == [(2,)]
+    tally = Tally("an Airflow task", 0, kills=1)
+    tally.look(world)
+    tally.end(world, lambda *_: None)
 
 
 def test_down_ends_every_process_even_after_a_component_was_killed(running: Launcher) -> None:

@@ -41,6 +41,7 @@ def _load(file: str, name: str) -> ModuleType:
 
 oracle = _load("oracle.py", "wellread_tests_oracle")
 _load("mortality.py", "mortality")
+_load("tally.py", "tally")
 
 
 def paragraph(topic: str, number: int) -> str:
@@ -64,7 +65,7 @@ class Files:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         self._moment = time.time() - 500_000
 
     def write(self, name: str, text: str | bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import itertools
 import random
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 from mortality import Mortal, let_fall, mortal_parts
 
-from wellread.upkeep.migrating import migrate, roll_back
+from wellread.upkeep.migrating import finish, migrate, roll_back
+from wellread.upkeep.rebuilding import rebuild
 
 pytestmark = pytest.mark.weaviate
 
@@ -85,6 +87,33 @@ def test_death_at_every_journal_point(moving: Any) -> None:
         if is_over:
             break
     assert _migrating.copies_agree(moving) == 2
+
+
+class DiesBeforeDropping:
+    """A real store, whose process ends when a copy is to be dropped."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "drop_projection":
+            raise SystemExit("the process dies here")
+        return getattr(self._store, name)
+
+
+def test_a_finish_that_died_is_not_taken_for_a_rebuild_that_died(moving: Any) -> None:
+    _migrating.moved(moving)
+    with moving.open() as workspace:
+        with pytest.raises(SystemExit):
+            finish(
+                dataclasses.replace(workspace.parts, store=DiesBeforeDropping(workspace.store)), moving.collection
+            )
+        let_fall(workspace)
+        done = rebuild(workspace.parts, moving.collection, grace_seconds=0)
+    assert (done.is_resumed, sorted(done.replaced)) == (False, [1, 2])
+    assert done.filled.written == done.chunks + done.versions > 0
+    assert moving.assert_exact(moving.files.path).head["number"] == 3
+    assert _migrating.copies_agree(moving) == 1
 
 
 def test_a_killed_command_goes_on_where_it_was(moving: Any) -> None:

@@ -61,7 +61,7 @@ def test_gone_it_is_reported_retired_undone_and_taken_back(aged: Any) -> None:
     with aged.open() as workspace:
         assert workspace.store.read_head(aged.collection).can_read(pinned)
         undo(workspace.parts, plan_revert(workspace.parts, aged.collection, str(done["revision"])))
-        release_source(workspace.ledger, aged.collection, "letters")
+        release_source(workspace.parts, aged.collection, "letters")
     assert state_of(aged, "letters") == "undeclared"
     away.rename(letters)
     aged.assert_exact(papers, letters)

@@ -128,7 +128,7 @@ def test_the_source_is_held_until_released_and_then_true_to_its_files(aged: Any)
     for name, text in texts.items():
         aged.files.write(name, text)
     with aged.open() as workspace:
-        release_source(workspace.ledger, aged.collection, "papers")
+        release_source(workspace.parts, aged.collection, "papers")
     after = aged.ingest()
     assert after.outcomes == {"unchanged": len(texts)}
     aged.assert_exact(*aged.folders)
@@ -139,7 +139,7 @@ def test_released_over_the_same_files_the_next_run_brings_them_back(aged: Any) -
     bad = visible(aged)
     undone(aged, str(sheet.revision))
     with aged.open() as workspace:
-        release_source(workspace.ledger, aged.collection, "papers")
+        release_source(workspace.parts, aged.collection, "papers")
     paid = aged.embedding.meter().texts_count
     aged.ingest()
     assert visible(aged) == bad
