@@ -146,7 +146,7 @@ def test_a_document_is_purged_once_and_an_old_approval_holds_for_nothing_else(no
         assert line in asked["body"]
     told = run.results["purge_document"]
     assert told["removed"]["chunks_objects"] == 1
-    assert notes.found().keys() == set(NAMES[1:4])
+    assert notes.found().keys() & set(NAMES) == set(NAMES[1:4])
     kept = Path(unquote(urlparse(told["receipt"]).path))
     assert kept.exists(), told["receipt"]
     listed, shown = run.results["plan_purge"], xcom(notes, run.run_id, "confirm_purge", "shown")
@@ -163,7 +163,7 @@ def test_a_document_is_purged_once_and_an_old_approval_holds_for_nothing_else(no
         done_again(notes, PurgeDocumentOperator, listed, shown)
     with pytest.raises(PolicyError, match="another one than the one that was approved"):
         done_again(notes, PurgeDocumentOperator, listed | {"document": NAMES[1]}, shown)
-    assert notes.found().keys() == set(NAMES[:4])
+    assert notes.found().keys() >= set(NAMES[:4])
 
 
 def test_a_purge_that_a_person_rejects_removes_nothing(notes: Upkept) -> None:
