@@ -74,9 +74,7 @@ def decide_restless(
     return work
 
 
-def hide_failed(
-    parts: Parts, plan: Plan, run: RunHandle, projection: Projection, rows: list[StagedRow]
-) -> Hiding:
+def hide_failed(parts: Parts, plan: Plan, run: RunHandle, projection: Projection, rows: list[StagedRow]) -> Hiding:
     """Close what readers see of the documents that failed in this run, or hold that. Repeating it is harmless."""
     assert run.revision is not None
     declaration = plan.declaration

@@ -55,7 +55,11 @@ def _visible(facts: Facts) -> Verdict:
     if facts.quarantine is not None:
         why = f"its last good version is shown; the newer one is {_trouble(facts.quarantine)}"
         if facts.hold is not None:
-            return True, f"{why}, and {_what_is_held(facts.hold)} is held: {facts.hold['reason']}", _after_hold(facts)
+            return (
+                True,
+                f"{why}, and {_what_is_held(facts.hold)} is held: {facts.hold['reason']}",
+                _after_hold(facts),
+            )
         return True, why, _after_quarantine(facts)
     if facts.hold is not None:
         return True, f"{_what_is_held(facts.hold)} is held: {facts.hold['reason']}", _after_hold(facts)
