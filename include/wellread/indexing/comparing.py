@@ -85,9 +85,10 @@ def _judge(
     draft: Draft,
 ) -> None:
     known, hidden = (None, None) if row is None else (row.document, row.hidden)
-    listed, facts = decide_access(declaration, listed, known or hidden, draft)
-    if known is not None and known.acl != listed.acl:
-        draft.access_changes.append(AccessChange(known.doc_id, known.natural_key, known.acl, listed.acl))
+    kept = known or hidden
+    listed, facts = decide_access(declaration, listed, kept, draft)
+    if kept is not None and kept.acl != listed.acl:  # pinned snapshots go on showing what is hidden
+        draft.access_changes.append(AccessChange(kept.doc_id, kept.natural_key, kept.acl, listed.acl))
     quarantined = None if row is None else row.quarantined
     if quarantined is not None and _still_in_quarantine(quarantined, listed, signature):
         stand(

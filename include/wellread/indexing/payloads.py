@@ -6,10 +6,10 @@ They are stored at publication, not where a document fails: a run that is stoppe
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from wellread.artifacts.references import reference_of
-from wellread.errors import DocumentError, SourceUnavailableError, TransientError
+from wellread.errors import WellreadError
 from wellread.identities import sha256_bytes
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
@@ -36,7 +36,12 @@ def keep_payloads(parts: Parts, run: RunHandle, opened: Callable[[], AbstractCon
     if not waiting:
         return 0
     kept = 0
-    with opened() as source:
+    with ExitStack() as stack:
+        source: Source | WellreadError
+        try:
+            source = stack.enter_context(opened())
+        except WellreadError as error:
+            source = error
         for row in waiting:
             payload = _keep(parts, source, run, row)
             kept += "reference" in payload
@@ -47,24 +52,33 @@ def keep_payloads(parts: Parts, run: RunHandle, opened: Callable[[], AbstractCon
     return kept
 
 
-def _keep(parts: Parts, source: Source, run: RunHandle, row: StagedRow) -> dict[str, str]:
-    """Its reference, or why there is none."""
+def _keep(parts: Parts, source: Source | WellreadError, run: RunHandle, row: StagedRow) -> dict[str, str | int]:
+    """Its reference and size, or why there is none."""
     content_sha, limit = row.facts.get("content_sha"), parts.settings.quarantine.payload_max_bytes
     if not content_sha:
         return {"note": "its bytes could not be read"}
+    too_large = f"larger than indexing.quarantine.payload_max_bytes ({limit:,})"
     if int(row.facts["size_bytes"]) > limit:
-        return {"note": f"larger than indexing.quarantine.payload_max_bytes ({limit:,})"}
+        return {"note": too_large}
     try:
-        content = source.fetch(row.facts["natural_key"], version_token=row.facts.get("version_token"))
-    except (DocumentError, TransientError, SourceUnavailableError) as error:
+        content = _read_again(source, row)
+    except WellreadError as error:
         return {"note": f"its bytes could not be read again: {error.found}"}
     if content is None or sha256_bytes(content) != content_sha:
         return {"note": "it had changed at its source before its bytes could be kept"}
+    if len(content) > limit:  # it grew after it was listed
+        return {"note": too_large, "size_bytes": len(content)}
     reference = reference_of(_KIND, content)
     with parts.ledger.transaction() as tx:
         quarantine_rows.expect_payload(tx, run.collection, row.doc_id, reference)
     parts.artifacts.put(_KIND, content)
-    return {"reference": reference}
+    return {"reference": reference, "size_bytes": len(content)}
+
+
+def _read_again(source: Source | WellreadError, row: StagedRow) -> bytes | None:
+    if isinstance(source, WellreadError):
+        raise source
+    return source.fetch(row.facts["natural_key"], version_token=row.facts.get("version_token"))
 
 
 def drop_payloads(parts: Parts) -> int:

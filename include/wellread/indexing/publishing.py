@@ -236,7 +236,7 @@ def _quarantine_row(row: StagedRow, signature: str) -> dict[str, Any]:
         "stage": row.stage or "unknown",
         "cause": row.cause or "unknown",
         "detail": detail.get("error", {}),
-        "size_bytes": row.facts["size_bytes"],
+        "size_bytes": payload.get("size_bytes", row.facts["size_bytes"]),
         "payload_ref": payload.get("reference"),
         "payload_note": payload.get("note"),
     }

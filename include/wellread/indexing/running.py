@@ -360,7 +360,7 @@ def _staged(item: PlannedDocument, known: KnownDocument | None, signature: str) 
         "modified_at": item.modified_at,
         "metadata": dict(item.metadata),
         "acl": list(item.acl),
-        "known_acl": None if known is None or known.is_hidden else list(known.acl),
+        "known_acl": None if known is None else list(known.acl),
         "previous_chunks_ref": previous_chunks_ref,
         "facts_sha": item.facts_sha,
         "content_sha": item.content_sha,

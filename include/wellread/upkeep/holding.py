@@ -1,4 +1,4 @@
-"""Held deletions and changes of settings: what a person is shown, and the approval of exactly that."""
+"""Held deletions, hidings and changes of settings: what a person is shown, and the approval of exactly that."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ from dataclasses import dataclass
 from wellread.errors import SettingsError
 from wellread.ledger import documents as ledger_documents
 from wellread.ledger.database import Ledger
+from wellread.ledger.documents import HoldKind
 
 _KEYS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class HeldChange:
-    """A document whose deletion, or embedding anew under other settings, waits for a person."""
+    """A document whose deletion, hiding, or embedding anew under other settings, waits for a person."""
 
     natural_key: str
     version_hash: str
     reason: str
+    kind: HoldKind = "deletion"
 
 
 def find_held(ledger: Ledger, collection: str, source_id: str) -> tuple[HeldChange, ...]:
     """What of a source waits, by name; approved ones wait for a run alone and are not among them."""
     with ledger.reading() as reading:
         rows = ledger_documents.list_holds(reading, collection, source_id)
-    held = [HeldChange(row.natural_key, row.version_hash, row.reason) for row in rows.values() if not row.approved]
+    held = [
+        HeldChange(row.natural_key, row.version_hash, row.reason, row.kind)
+        for row in rows.values()
+        if not row.approved
+    ]
     return tuple(sorted(held, key=lambda item: item.natural_key))
 
 
@@ -40,7 +46,8 @@ def approve_held(ledger: Ledger, collection: str, source_id: str, seen: Sequence
         same = [
             item.natural_key
             for item in seen
-            if (row := held.get((source_id, item.natural_key))) and row.version_hash == item.version_hash
+            if (row := held.get((source_id, item.natural_key)))
+            and (row.version_hash, row.kind) == (item.version_hash, item.kind)
         ]
         for start in range(0, len(same), _KEYS_PER_STATEMENT):
             keys = same[start : start + _KEYS_PER_STATEMENT]

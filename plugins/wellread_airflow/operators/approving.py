@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _KIND = "held"
 
+_DONE = {"deletion": "delete", "settings": "embed again", "hiding": "hide"}
+
 
 class ListHoldsOperator(UpkeepOperator):
     """List the held deletions of a source; skipped where there are none, and the tasks after it too.
@@ -54,7 +56,7 @@ class ListHoldsOperator(UpkeepOperator):
             "held": len(held),
             "reason": held[0].reason[:300],
             "seen": put_json(workspace.artifacts, _KIND, held),
-            **keep_list(workspace, [("delete", item.natural_key) for item in held]),
+            **keep_list(workspace, [(_DONE[item.kind], item.natural_key) for item in held]),
         }
 
 

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wellread.errors import StorageFullError
+from wellread.indexing.payloads import keep_payloads
 from wellread.ledger import quarantine_rows
 from wellread.upkeep.vacuum import vacuum
 
@@ -116,13 +117,9 @@ def test_bytes_that_changed_meanwhile_are_not_taken_for_those_that_failed(small:
 
 
 def test_a_run_that_is_given_up_after_it_stored_bytes_leaves_none_for_good(small: Any) -> None:
-    from wellread.indexing.payloads import keep_payloads
-
     with small.open() as workspace:
         run = _until_publication(small, workspace)
         opened = workspace.open_source(small.declaration())
-        from contextlib import nullcontext
-
         assert keep_payloads(workspace.parts, run, lambda: nullcontext(opened)) == 1
         assert keep_payloads(workspace.parts, run, lambda: nullcontext(opened)) == 0
         vacuum(workspace.parts, small.collection)
