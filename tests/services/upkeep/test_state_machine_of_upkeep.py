@@ -108,6 +108,7 @@ class Upkeep(_ingestion.Deaths):  # type: ignore[misc,name-defined]
         super().ordinary_runs()
         with self.world.open() as workspace:
             parts, name = workspace.parts, self.world.collection
+            migrate(parts, name, switch=False)  # a copy whose migration died is filled to its end
             with parts.ledger.reading() as reading:
                 live = revisions.live_projection(reading, name)
                 mirrors = projections.mirrors(reading, name)
