@@ -60,6 +60,7 @@ class Receipt:
             "source": self.target.source_id,
             "collection": self.target.collection,
             "doc_ids": [str(doc_id) for doc_id in self.target.doc_ids],
+            "former_names": list(self.target.former_keys),
             "reason": self.reason,
             "removed": dict(sorted(self.removed.items())),
             "kept_artifacts": list(self.kept_artifacts),
