@@ -154,6 +154,8 @@ def _noted(parts: Parts, target: PurgeTarget, held: HeldLease, *, deep: bool) ->
         row = purges.find_purge(reading, target.collection, target.source_id, target.natural_key)
     found = Inventory({str(doc_id) for doc_id in target.doc_ids})
     found.add({} if row is None else row["work"])
+    # Between two tries another document may have come under a name that an earlier one freed.
+    found.doc_ids -= {str(doc_id) for doc_id in target.former}
     take_inventory(parts, target, found)
     take_inventory_of_answers(parts, found)
     found.unreached |= quality_reports_that_name(parts, target)
@@ -213,7 +215,7 @@ def _finish(parts: Parts, target: PurgeTarget, receipt: Receipt, found: Inventor
             target.collection,
             target.source_id,
             target.natural_key,
-            doc_ids=found.ids(),
+            doc_ids=found.all_ids(),
             receipt_ref=reference,
         )
         revisions.append_head(tx, target.collection)
