@@ -9,6 +9,7 @@ from wellread.cli.opening import opened
 from wellread.cli.output import Output
 from wellread.errors import SettingsError
 from wellread.ledger import purges
+from wellread.upkeep.former_names import PurgeTarget
 from wellread.upkeep.purging import find_target, survey
 from wellread.workspace.upkeeping import purge_document
 
@@ -32,9 +33,13 @@ def purge(output: Output, document: str, options: PurgeOptions, *, collection: s
         if options.dry_run or not options.is_confirmed:
             counts = dict(survey(workspace.parts, target))
             if options.dry_run:
-                output.result({"document": target.natural_key, "source": target.source_id, "found": counts})
+                output.result({**_told(target), "found": counts})
             output.line(f"{target.source_id}/{target.natural_key}: a purge cannot be undone.", style="bold")
             output.table(("found", "count"), sorted(counts.items()))
+            for name in target.former_keys:
+                output.line(f"it was called {name} before")
+            for note in target.notes:
+                output.line(f"not purged with it: {note}")
             if options.dry_run:
                 return
             require_consent(
@@ -51,6 +56,15 @@ def purge(output: Output, document: str, options: PurgeOptions, *, collection: s
         output.line(f"kept, another document needs it: {reference}")
     for place in receipt.unreached:
         output.line(f"not reached: {place}")
+
+
+def _told(target: PurgeTarget) -> dict[str, object]:
+    return {
+        "document": target.natural_key,
+        "source": target.source_id,
+        "former_names": list(target.former_keys),
+        "notes": list(target.notes),
+    }
 
 
 def readmit(output: Output, document: str, *, source: str | None, collection: str | None) -> None:

@@ -115,6 +115,7 @@ def history_of(parts: Parts, collection: str, source_id: str, tenant: str, natur
     whole: list[uuid.UUID] = []
     former: dict[uuid.UUID, FormerName] = {}
     notes = [f"names before a move: the change lists of {lost} runs of {source_id} are gone"] if lost else []
+    names = [item.natural_key for item in earlier]
     for name in earlier:
         doc_id = document_id(tenant, source_id, name.natural_key)
         if name.first == 0 and known.get(name.natural_key) == ("moved", name.last):
@@ -126,9 +127,13 @@ def history_of(parts: Parts, collection: str, source_id: str, tenant: str, natur
         if state in _SHOWN and name.last == _LAST:
             notes.append(f"{name.natural_key}: text of {natural_key} moved there in revision {name.first}")
         elif state not in _SHOWN and name.natural_key != natural_key:  # the move was undone, or its target deleted
-            former.setdefault(document_id(tenant, source_id, name.natural_key), name)
-    names = tuple(dict.fromkeys(item.natural_key for item in earlier))
-    return History(tuple(dict.fromkeys(whole)), former, tuple(dict.fromkeys(notes)), names)
+            doc_id = document_id(tenant, source_id, name.natural_key)
+            names.append(name.natural_key)
+            if name.last == _LAST:
+                whole.append(doc_id)
+            else:
+                former.setdefault(doc_id, name)
+    return History(tuple(dict.fromkeys(whole)), former, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(names)))
 
 
 def _moves(parts: Parts, collection: str, source_id: str) -> tuple[list[Move], int]:

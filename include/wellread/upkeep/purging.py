@@ -61,6 +61,7 @@ class Receipt:
             "source": self.target.source_id,
             "collection": self.target.collection,
             "doc_ids": [str(doc_id) for doc_id in self.target.doc_ids],
+            "former_names": list(self.target.former_keys),
             "reason": self.reason,
             "removed": dict(sorted(self.removed.items())),
             "kept_artifacts": list(self.kept_artifacts),
@@ -155,6 +156,8 @@ def _noted(parts: Parts, target: PurgeTarget, held: HeldLease, *, deep: bool) ->
         row = purges.find_purge(reading, target.collection, target.source_id, target.natural_key)
     found = Inventory({str(doc_id) for doc_id in target.doc_ids})
     found.add({} if row is None else row["work"])
+    # Between two tries another document may have come under a name that an earlier one freed.
+    found.doc_ids -= {str(doc_id) for doc_id in target.former}
     take_inventory(parts, target, found)
     take_inventory_of_answers(parts, found)
     found.unreached |= quality_reports_that_name(parts, target)
@@ -214,7 +217,7 @@ def _finish(parts: Parts, target: PurgeTarget, receipt: Receipt, found: Inventor
             target.collection,
             target.source_id,
             target.natural_key,
-            doc_ids=found.ids(),
+            doc_ids=found.all_ids(),
             receipt_ref=reference,
         )
         revisions.append_head(tx, target.collection)
