@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.ingestion.arena import Arena
 from benchmarks.ingestion.competing import DIMENSIONS, Sizes
 from benchmarks.ingestion.corpus import documents, edit, sentence_in_the_middle, spread
-from benchmarks.ingestion.oracle import new_texts
+from benchmarks.ingestion.oracle import Chunks, new_texts
 from benchmarks.ingestion.own import Own
 from benchmarks.ingestion.processes import Ended
 from benchmarks.ingestion.watching import Watch
@@ -72,24 +72,15 @@ def other_model(arena: Arena, sizes: Sizes) -> Result:
         stack.enter_context(own.given(**_two_models(arena)))
         # Readers pay another server, so that the first counts what the migration embeds.
         questions = stack.enter_context(provider_process(dimensions=DIMENSIONS, kept_requests=0))
-        with own.given(
-            EMBEDDER__OPENAI__BASE_URL=questions.openai_url,
-            PREVIOUS_EMBEDDER__OPENAI__BASE_URL=questions.openai_url,
-        ):
-            settings = own.settings(arena.places)
+        settings = _paying(own, arena, questions.openai_url)
         names = spread(documents(arena.places.source), 10)
         client = stack.enter_context(arena.client())
-        total = new_texts({}, before)
         with _readers(settings, own.collection) as asked:
             migrating = arena.start(own.tool("migrate", own.collection))
-            arena.when(migrating, lambda: arena.embedded() >= 0.3 * total)
+            arena.when(migrating, lambda: arena.embedded() >= 0.3 * new_texts({}, before))
             edit(arena.places.source, names, sentence_in_the_middle)
             expected = arena.expected(before)
-            watch = Watch(
-                lambda: own.texts_of(client, arena.places, names[5]),
-                old=set(before[names[5]]),
-                new=set(expected[names[5]]),
-            )
+            watch = _watch(own, arena, client, names[5], before, expected)
             watch.start()
             ingested = _patiently(arena)
             migrated = migrating.wait()
@@ -107,10 +98,20 @@ def other_model(arena: Arena, sizes: Sizes) -> Result:
         "rollback_seconds": round(_said(back).get("seconds", 0.0), 3),
         **asked.as_dict(),
         **seen,
-        "embeddings_ideal": total + 2 * new_texts(before, expected),
+        "embeddings_ideal": new_texts({}, before) + 2 * new_texts(before, expected),
         **spent(arena, stamps, reading),
         **judged(errors, reading),
     }
+
+
+def _paying(own: Own, arena: Arena, url: str) -> Settings:
+    """Settings of readers whose questions another server embeds."""
+    with own.given(EMBEDDER__OPENAI__BASE_URL=url, PREVIOUS_EMBEDDER__OPENAI__BASE_URL=url):
+        return own.settings(arena.places)
+
+
+def _watch(own: Own, arena: Arena, client: Any, name: str, before: Chunks, expected: Chunks) -> Watch:
+    return Watch(lambda: own.texts_of(client, arena.places, name), old=set(before[name]), new=set(expected[name]))
 
 
 def other_chunk_size(arena: Arena, sizes: Sizes) -> Result:
@@ -122,11 +123,7 @@ def other_chunk_size(arena: Arena, sizes: Sizes) -> Result:
     watched = spread(documents(arena.places.source), 11)[5]
     with own.given(CHUNKING__MAX_WORDS="80"), arena.client() as client:
         expected = arena.expected(None)  # cuts of other settings are not kept
-        watch = Watch(
-            lambda: own.texts_of(client, arena.places, watched),
-            old=set(before[watched]),
-            new=set(expected[watched]),
-        )
+        watch = _watch(own, arena, client, watched, before, expected)
 
         def run() -> Ended:
             watch.start()

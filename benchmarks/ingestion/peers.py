@@ -28,6 +28,8 @@ _QUIET = {
     "HF_HUB_OFFLINE": "1",
 }
 
+_RECURSIVE = "RecursiveCharacterTextSplitter 800/0"
+
 
 class Peer(Contestant):
     """A script that runs in an environment of its own."""
@@ -162,17 +164,30 @@ def contestants() -> dict[str, Contestant]:
     """All of them, by the name that the options take, in the order in which they are measured."""
     from benchmarks.ingestion.own import Own
 
-    recursive = "RecursiveCharacterTextSplitter 800/0"
-    langchain = f"index(), SQLRecordManager on sqlite, key_encoder sha1, {recursive}; no token counting by download"
-    all_of_them = [
-        Own(sys.executable),
-        Peer(
-            "langchain_full",
-            peer="langchain",
-            script="langchain_index.py",
-            note=f"{langchain}; cleanup full",
-            extra={"BENCH_CLEANUP": "full"},
-        ),
+    unstructured = Unstructured(
+        "unstructured_ingest",
+        peer="unstructured_ingest",
+        script="unstructured_pipeline.py",
+        note="local to weaviate-local, work folder kept, by_title 800; rules in place of its spaCy model",
+        keeps_repetitions=True,
+    )
+    first, last = (_langchain(cleanup) for cleanup in ("full", "incremental"))
+    return {one.name: one for one in (Own(sys.executable), first, *_frameworks(), unstructured, last)}
+
+
+def _langchain(cleanup: str) -> Peer:
+    return Peer(
+        f"langchain_{cleanup}",
+        peer="langchain",
+        script="langchain_index.py",
+        note=f"index(), SQLRecordManager on sqlite, key_encoder sha1, {_RECURSIVE}; no token counting by download; "
+        f"cleanup {cleanup}",
+        extra={"BENCH_CLEANUP": cleanup},
+    )
+
+
+def _frameworks() -> tuple[Peer, ...]:
+    return (
         Peer(
             "llamaindex",
             peer="llamaindex",
@@ -184,21 +199,6 @@ def contestants() -> dict[str, Contestant]:
             "airflow_hook",
             peer="airflow_hook",
             script="airflow_hook.py",
-            note=f"WeaviateHook, existing=replace, {recursive}; document column tokenised as field",
+            note=f"WeaviateHook, existing=replace, {_RECURSIVE}; document column tokenised as field",
         ),
-        Unstructured(
-            "unstructured_ingest",
-            peer="unstructured_ingest",
-            script="unstructured_pipeline.py",
-            note="local to weaviate-local, work folder kept, by_title 800; rules in place of its spaCy model",
-            keeps_repetitions=True,
-        ),
-        Peer(
-            "langchain_incremental",
-            peer="langchain",
-            script="langchain_index.py",
-            note=f"{langchain}; cleanup incremental",
-            extra={"BENCH_CLEANUP": "incremental"},
-        ),
-    ]
-    return {one.name: one for one in all_of_them}
+    )

@@ -61,11 +61,7 @@ def has_narrowed(before: Acl, after: Acl) -> bool:
 
 
 def apply_changes(
-    parts: Parts,
-    projection: Projection,
-    declaration: SourceDeclaration,
-    changes: Sequence[AccessChange],
-    lease: Lease,
+    parts: Parts, declaration: SourceDeclaration, changes: Sequence[AccessChange], lease: Lease
 ) -> int:
     """Bring changed access to every object of the source's documents; returns how many objects.
 
@@ -85,7 +81,7 @@ def apply_changes(
             revisions.append_head(tx, declaration.collection)
         flush_heads(parts, declaration.collection)
     with parts.ledger.reading() as reading:
-        copies = [projection, *projections.mirrors(reading, declaration.collection)]
+        copies = projections.kept_copies(reading, declaration.collection)
     count = 0
     for change in changes:
         for copy in copies:

@@ -51,16 +51,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
     _leave_out(comparison, moves)
     _keep_quarantine(comparison, draft)
     rest = changes.settle(rest, draft)
-    limit = _wave_limit(parts, declaration)
-    work = moves[:limit]
-    draft.settle("pending", len(moves) - len(work))
-    work += _fill(parts, declaration, source, rest, changes, limit - len(work), draft)
-    if draft.outcomes.get("pending"):
-        draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
-    else:
-        work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
-    leaving = sum(1 for item in work if item.action == "delete")
-    work += [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
+    work = _work(parts, declaration, source, comparison, moves, rest, changes, draft)
     changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
@@ -78,6 +69,30 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
         notes=tuple(draft.notes),
     )
     return plan, draft
+
+
+def _work(
+    parts: Parts,
+    declaration: SourceDeclaration,
+    source: Source,
+    comparison: Comparison,
+    moves: list[PlannedDocument],
+    rest: Sequence[Candidate],
+    changes: SettingsChange,
+    draft: Draft,
+) -> list[PlannedDocument]:
+    """At most one wave: moves, then what is new or changed; deletions and hidings with the last one."""
+    limit = _wave_limit(parts, declaration)
+    work = moves[:limit]
+    draft.settle("pending", len(moves) - len(work))
+    work += _fill(parts, declaration, source, rest, changes, limit - len(work), draft)
+    if draft.outcomes.get("pending"):
+        draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
+    else:
+        work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
+    leaving = sum(1 for item in work if item.action == "delete")
+    work += [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
+    return work
 
 
 def _holds(parts: Parts, declaration: SourceDeclaration) -> Mapping[tuple[str, str], HoldRow]:

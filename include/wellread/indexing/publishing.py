@@ -57,8 +57,7 @@ def publish_revision(
         rows = run_records.staged_documents(reading, run.collection, run.revision)
     if state != "open":
         return _already_ended(parts, run)
-    unfinished = [row for row in rows if row.state in {"planned", "extracted"}]
-    fence = fence_of(parts, run)
+    fence, unfinished = fence_of(parts, run), [row for row in rows if row.state in {"planned", "extracted"}]
     undo_documents(parts, projection, run.revision, [row.doc_id for row in unfinished], fence=fence)
     hiding = hide_failed(parts, plan, run, projection, rows)
     rows, plan = hiding.rows, _with_holds(plan, hiding)
@@ -67,27 +66,30 @@ def publish_revision(
     with parts.ledger.reading() as reading:
         opened = ledger_objects.opened_by(reading, projection, run.revision)
         closed = ledger_objects.closed_by(reading, projection, run.revision)
-    differences, chunk_difference = term_differences(parts, opened, closed)
+    differences, count = term_differences(parts, opened, closed)
     rows = [_given_up(row) if row in unfinished else row for row in rows]
     is_written = bool(opened or closed)
-    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
-    change_list = put_json(parts.artifacts, "changes", changes) if changes else None
-    history = keep_history(parts, projection, run, rows)
+    report = {"changes": _change_list(parts, rows), "history": keep_history(parts, projection, run, rows)}
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision, exclusive=True)
         revisions.locked_collection(tx, run.collection)
         _apply(tx, plan.declaration, run, rows, plan.stage_signature)
         hold_hidings(tx, plan.declaration, hiding.held, hiding.reason)
-        term_counts.add_terms(tx, run.collection, chunks=chunk_difference, differences=differences)
+        term_counts.add_terms(tx, run.collection, chunks=count, differences=differences)
         revisions.end_revision(tx, run.collection, run.revision, "published" if is_written else "settled")
         if is_written:
             revisions.append_head(tx, run.collection)
         sheet = balance_sheet(tx, plan, run, rows, published=is_written, seconds=seconds, healed=healed)
         run_records.drop_staged(tx, run.collection, run.revision)
-        report = {"sheet": sheet.as_dict(), "changes": change_list, "history": history}
-        run_records.finish_run(tx, run.run_id, state=run_state, report=report)
+        run_records.finish_run(tx, run.run_id, state=run_state, report={"sheet": sheet.as_dict(), **report})
     flush_heads(parts, run.collection)
-    return Published(sheet, change_list)
+    return Published(sheet, report["changes"])
+
+
+def _change_list(parts: Parts, rows: Sequence[StagedRow]) -> str | None:
+    """The artifact of what readers see changed."""
+    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
+    return put_json(parts.artifacts, "changes", changes) if changes else None
 
 
 def _with_holds(plan: Plan, hiding: Hiding) -> Plan:

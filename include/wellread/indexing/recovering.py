@@ -51,7 +51,7 @@ def clean_abandoned(parts: Parts, projection: Projection, source_id: str, *, fen
     collection = projection.collection
     with parts.ledger.reading() as reading:
         abandoned = revisions.revisions_in_state(reading, collection, ["abandoned"], source_id=source_id)
-        copies = [projection, *projections.mirrors(reading, collection)]
+        copies = projections.kept_copies(reading, collection)
     settled = False
     for revision in abandoned:
         clean = [_clean(parts, item, revision, fence) for item in copies]

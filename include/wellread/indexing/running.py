@@ -11,12 +11,18 @@ from pathlib import Path
 
 from wellread.artifacts.bundles import put_folder
 from wellread.artifacts.codec import get_json, put_json
-from wellread.errors import BudgetExhaustedError, QualityError, RevisionClosedError, WellreadError
+from wellread.errors import (
+    BudgetExhaustedError,
+    ModelMismatchError,
+    QualityError,
+    RevisionClosedError,
+    WellreadError,
+)
 from wellread.indexing import extraction, loading
 from wellread.indexing.access import apply_changes
 from wellread.indexing.affording import budget_stop, set_unaffordable_aside
 from wellread.indexing.estimating import Estimate, estimate_plan
-from wellread.indexing.fences import lease_fence
+from wellread.indexing.fences import Fence, lease_fence
 from wellread.indexing.heads import flush_heads, parts_of_live, prepare_collection
 from wellread.indexing.parts import Parts
 from wellread.indexing.payloads import drop_payloads, keep_payloads
@@ -83,13 +89,12 @@ class Runner:
     def _plan_anew(
         self, declaration: SourceDeclaration, run_id: str, lease: Lease, *, source_may_move: bool
     ) -> RunHandle:
-        parts = self._bound(declaration.collection)  # under the lease no switch can come between
         with self._source(declaration) as source:
-            projection = self._recover(parts, declaration, lease, source_may_move=source_may_move)
+            parts, projection = self._recover(declaration, lease, source_may_move=source_may_move)
             with parts.ledger.transaction() as tx:
                 run_records.start_run(tx, run_id, declaration.collection, declaration.id)
             plan, draft = plan_wave(parts, declaration, source, run_id)
-            apply_changes(parts, projection, declaration, draft.access_changes, lease)
+            apply_changes(parts, declaration, draft.access_changes, lease)
             plan_ref = put_json(parts.artifacts, "plans", plan)
             return self._freeze(plan, draft.effects, plan_ref, lease, projection)
 
@@ -122,20 +127,31 @@ class Runner:
         return None
 
     def _recover(
-        self, parts: Parts, declaration: SourceDeclaration, lease: Lease, *, source_may_move: bool
-    ) -> Projection:
-        fence = lease_fence(parts, lease)
-        projection = prepare_collection(parts, declaration.collection, fence=fence)
+        self, declaration: SourceDeclaration, lease: Lease, *, source_may_move: bool
+    ) -> tuple[Parts, Projection]:
+        fence = lease_fence(self.parts, lease)
+        parts, projection = self._prepare(declaration.collection, fence)
         flush_heads(parts, declaration.collection)
         with parts.ledger.transaction() as tx:
             ledger_documents.register_source(tx, declaration, may_move=source_may_move)
         abandon_open(parts, declaration.collection, declaration.id, fence=fence)
         clean_abandoned(parts, projection, declaration.id, fence=fence)
         with parts.ledger.reading() as reading:
-            copies = [projection, *projections.mirrors(reading, declaration.collection)]
+            copies = projections.kept_copies(reading, declaration.collection)
         for copy in copies:
             audit_newest(parts, copy, declaration.id, fence=fence)
-        return projection
+        return parts, projection
+
+    def _prepare(self, collection: str, fence: Fence) -> tuple[Parts, Projection]:
+        """The parts with the model of the live copy, and that copy. No switch can come between, but a rollback."""
+        parts = self._bound(collection)
+        try:
+            return parts, prepare_collection(parts, collection, fence=fence)
+        except ModelMismatchError:
+            again = self._bound(collection)
+            if again.embedder.identity == parts.embedder.identity:
+                raise
+            return again, prepare_collection(again, collection, fence=fence)
 
     def _freeze(
         self,
@@ -295,8 +311,9 @@ class Runner:
                     self.load(run)
             return self.publish(run, seconds=time.monotonic() - started).sheet
         except RevisionClosedError:
-            with self.parts.ledger.reading() as reading:  # overtaken: a later run ends it, or its repetition
+            with self.parts.ledger.reading() as reading:  # overtaken by a later run: that error says more
                 leases.require(reading, run.lease)
+            leases.release(self.parts.ledger, run.lease)  # given up by a rollback: the next run cleans
             raise
         except WellreadError as error:
             self._abandon_quietly(run, error)

@@ -49,6 +49,11 @@ def mirrors(tx: Transaction, name: str) -> list[Projection]:
     return [_projection(row) for row in tx.execute(query.order_by(projections.c.number))]
 
 
+def kept_copies(tx: Transaction, name: str) -> list[Projection]:
+    """The live copy, then its mirrors: a switch and a rollback change the order, not the set."""
+    return [revisions.live_projection(tx, name), *mirrors(tx, name)]
+
+
 def known_epochs(tx: Transaction, name: str) -> set[str]:
     """The epochs of all copies that this ledger ever made of a collection."""
     query = sa.select(projections.c.store_epoch).where(projections.c.collection == name)

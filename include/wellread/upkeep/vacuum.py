@@ -52,7 +52,7 @@ def vacuum(parts: Parts, collection: str) -> Vacuumed:
     if row is None:
         return Vacuumed(0, 0, expired)
     with parts.ledger.reading() as reading:
-        copies = [revisions.live_projection(reading, collection), *projections.mirrors(reading, collection)]
+        copies = projections.kept_copies(reading, collection)
         horizon = epoch_now() - parts.settings.horizon_seconds
         old = (
             reading.execute(
