@@ -74,7 +74,7 @@ def test_a_move_that_was_undone(marked: Any, raw: Any) -> None:
     moved = marked.ingest()
     with marked.open() as workspace:
         undo(workspace.parts, plan_revert(workspace.parts, marked.collection, str(moved.revision)))
-        release_source(workspace.ledger, marked.collection, "papers")
+        release_source(workspace.parts, marked.collection, "papers")
     marked.files.rename("second.txt", NAME)
     edit_mark_out(marked, NAME)
     purge(marked)
