@@ -59,8 +59,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
         draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
     else:
         work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
-    leaving = sum(1 for item in work if item.action == "delete")
-    work += [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
+    work += _restless_work(parts, declaration, work, draft)
     changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
@@ -249,6 +248,14 @@ def _planned(declaration: SourceDeclaration, looked: _Looked, reason: Reason) ->
         facts_sha="" if listed.access_problem is not None else looked.candidate.facts_sha,
         content_sha=looked.content_sha,
     )
+
+
+def _restless_work(
+    parts: Parts, declaration: SourceDeclaration, work: Sequence[PlannedDocument], draft: Draft
+) -> list[PlannedDocument]:
+    """Last good versions that are hidden or shown again, judged with what this wave deletes."""
+    leaving = sum(1 for item in work if item.action == "delete")
+    return [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
 
 
 def _restless(declaration: SourceDeclaration, candidate: Candidate) -> PlannedDocument:

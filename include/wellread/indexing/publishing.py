@@ -67,8 +67,7 @@ def publish_revision(
     differences, chunk_difference = term_differences(parts, opened, closed)
     rows = [_given_up(row) if row in unfinished else row for row in rows]
     is_written = bool(opened or closed)
-    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
-    change_list = put_json(parts.artifacts, "changes", changes) if changes else None
+    change_list = _change_list(parts, rows)
     history = keep_history(parts, projection, run, rows)
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision, exclusive=True)
@@ -236,6 +235,11 @@ def _quarantine_row(row: StagedRow, signature: str) -> dict[str, Any]:
         "payload_ref": payload.get("reference"),
         "payload_note": payload.get("note"),
     }
+
+
+def _change_list(parts: Parts, rows: Sequence[StagedRow]) -> str | None:
+    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
+    return put_json(parts.artifacts, "changes", changes) if changes else None
 
 
 def _change(row: StagedRow) -> Mapping[str, object]:
