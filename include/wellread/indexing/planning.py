@@ -63,7 +63,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
     changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
-    plan = Plan(
+    return Plan(
         run_id=run_id,
         declaration=declaration,
         stage_signature=signature,
@@ -75,8 +75,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
         problems=tuple(draft.problems),
         holds=tuple(draft.holds),
         notes=tuple(draft.notes),
-    )
-    return plan, draft
+    ), draft
 
 
 def _holds(parts: Parts, declaration: SourceDeclaration) -> Mapping[tuple[str, str], HoldRow]:

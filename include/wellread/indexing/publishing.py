@@ -66,8 +66,7 @@ def publish_revision(
         closed = ledger_objects.closed_by(reading, projection, run.revision)
     differences, chunk_difference = term_differences(parts, opened, closed)
     rows = [_given_up(row) if row in unfinished else row for row in rows]
-    is_written = bool(opened or closed)
-    change_list = _change_list(parts, rows)
+    is_written, change_list = bool(opened or closed), _change_list(parts, rows)
     history = keep_history(parts, projection, run, rows)
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision, exclusive=True)
