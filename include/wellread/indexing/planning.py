@@ -51,11 +51,19 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
     _leave_out(comparison, moves)
     _keep_quarantine(comparison, draft)
     rest = changes.settle(rest, draft)
-    work = _work(parts, declaration, source, comparison, moves, rest, changes, draft)
+    limit = _wave_limit(parts, declaration)
+    work = moves[:limit]
+    draft.settle("pending", len(moves) - len(work))
+    work += _fill(parts, declaration, source, rest, changes, limit - len(work), draft)
+    if draft.outcomes.get("pending"):
+        draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
+    else:
+        work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
+    work += _restless_work(parts, declaration, work, draft)
     changes.record(draft)
     _forget_lapsed(declaration, comparison.returned, comparison.vanished_quarantine, draft)
     documents, batch_count = _in_batches(work, parts.settings)
-    plan = Plan(
+    return Plan(
         run_id=run_id,
         declaration=declaration,
         stage_signature=signature,
@@ -67,32 +75,7 @@ def plan_wave(parts: Parts, declaration: SourceDeclaration, source: Source, run_
         problems=tuple(draft.problems),
         holds=tuple(draft.holds),
         notes=tuple(draft.notes),
-    )
-    return plan, draft
-
-
-def _work(
-    parts: Parts,
-    declaration: SourceDeclaration,
-    source: Source,
-    comparison: Comparison,
-    moves: list[PlannedDocument],
-    rest: Sequence[Candidate],
-    changes: SettingsChange,
-    draft: Draft,
-) -> list[PlannedDocument]:
-    """At most one wave: moves, then what is new or changed; deletions and hidings with the last one."""
-    limit = _wave_limit(parts, declaration)
-    work = moves[:limit]
-    draft.settle("pending", len(moves) - len(work))
-    work += _fill(parts, declaration, source, rest, changes, limit - len(work), draft)
-    if draft.outcomes.get("pending"):
-        draft.settle("pending", len(comparison.vanished))  # deletions wait for the last wave
-    else:
-        work += map(_deletion, decide_deletions(parts, declaration, source, comparison, draft))
-    leaving = sum(1 for item in work if item.action == "delete")
-    work += [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
-    return work
+    ), draft
 
 
 def _holds(parts: Parts, declaration: SourceDeclaration) -> Mapping[tuple[str, str], HoldRow]:
@@ -264,6 +247,14 @@ def _planned(declaration: SourceDeclaration, looked: _Looked, reason: Reason) ->
         facts_sha="" if listed.access_problem is not None else looked.candidate.facts_sha,
         content_sha=looked.content_sha,
     )
+
+
+def _restless_work(
+    parts: Parts, declaration: SourceDeclaration, work: Sequence[PlannedDocument], draft: Draft
+) -> list[PlannedDocument]:
+    """Last good versions that are hidden or shown again, judged with what this wave deletes."""
+    leaving = sum(1 for item in work if item.action == "delete")
+    return [_restless(declaration, item) for item in decide_restless(parts, declaration, draft, leaving)]
 
 
 def _restless(declaration: SourceDeclaration, candidate: Candidate) -> PlannedDocument:

@@ -86,12 +86,6 @@ def publish_revision(
     return Published(sheet, report["changes"])
 
 
-def _change_list(parts: Parts, rows: Sequence[StagedRow]) -> str | None:
-    """The artifact of what readers see changed."""
-    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
-    return put_json(parts.artifacts, "changes", changes) if changes else None
-
-
 def _with_holds(plan: Plan, hiding: Hiding) -> Plan:
     """The plan as the balance sheet tells it: with what publication holds."""
     if hiding.reason is None:
@@ -242,6 +236,11 @@ def _quarantine_row(row: StagedRow, signature: str) -> dict[str, Any]:
         "payload_ref": payload.get("reference"),
         "payload_note": payload.get("note"),
     }
+
+
+def _change_list(parts: Parts, rows: Sequence[StagedRow]) -> str | None:
+    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
+    return put_json(parts.artifacts, "changes", changes) if changes else None
 
 
 def _change(row: StagedRow) -> Mapping[str, object]:

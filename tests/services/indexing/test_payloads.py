@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -106,14 +107,22 @@ def _until_publication(world: Any, workspace: Any) -> Any:
     return run
 
 
-def test_bytes_that_changed_meanwhile_are_not_taken_for_those_that_failed(small: Any) -> None:
+@pytest.mark.parametrize("meanwhile", ["changed", "gone", "unreachable"])
+def test_a_source_that_does_not_give_the_bytes_again_stops_no_publication(small: Any, meanwhile: str) -> None:
     with small.open() as workspace:
         run = _until_publication(small, workspace)
-        small.files.write("post/broken.pdf", BROKEN + b"newer")
-        workspace.runner.publish(run)
+        if meanwhile == "changed":
+            small.files.write("post/broken.pdf", BROKEN + b"newer")
+        elif meanwhile == "gone":
+            small.files.remove("post/broken.pdf")
+        else:
+            nowhere = small.declaration(kind="s3", location="s3://bucket", endpoint_url="http://127.0.0.1:9")
+            runner = dataclasses.replace(workspace.runner, open_source=lambda _: workspace.open_source(nowhere))
+            keep_payloads(workspace.parts, run, lambda: runner._source(nowhere))
+        assert workspace.runner.publish(run).sheet.outcomes == {"committed": 1, "quarantined": 1}
     row = rows(small)["post/broken.pdf"]
     assert row["payload_ref"] is None
-    assert "changed" in row["payload_note"]
+    assert ("could not be read again" if meanwhile == "unreachable" else "changed") in row["payload_note"]
 
 
 def test_a_run_that_is_given_up_after_it_stored_bytes_leaves_none_for_good(small: Any) -> None:
