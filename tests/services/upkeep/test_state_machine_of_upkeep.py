@@ -96,15 +96,12 @@ class Upkeep(_ingestion.Deaths):  # type: ignore[misc,name-defined]
             run = str(published[0]["run_id"])
             self._upkeep(point, lambda parts: undo(parts, plan_revert(parts, self.world.collection, run)))
 
+            with self.world.open() as workspace:
+                release_source(workspace.parts, self.world.collection, source)
+
     @rule()
     def ordinary_runs(self) -> None:
-        """Sources are released, all is well at last, and every copy is looked at."""
-        with self.world.open() as workspace:
-            for source in SOURCES:
-                try:
-                    release_source(workspace.parts, self.world.collection, source)
-                except SettingsError:
-                    continue  # it has never run
+        """All is well at last, and every copy is looked at."""
         super().ordinary_runs()
         with self.world.open() as workspace:
             parts, name = workspace.parts, self.world.collection
