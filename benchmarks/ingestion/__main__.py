@@ -67,6 +67,8 @@ def main() -> int:
     measured = 0
     with home_folder(options.home) as home:
         for contestant, part in itertools.groupby(cells, key=lambda cell: cell[0]):
+            if time.monotonic() > ends:
+                break
             with _arena(home, contestant) as arena:
                 for _, workload in part:
                     if time.monotonic() > ends:
