@@ -80,8 +80,10 @@ class MarkQuarantinedOperator(UpkeepOperator):
         return sources
 
     def _mark(self, workspace: Workspace, collection: str) -> list[tuple[str, str]]:
+        from wellread.indexing.same_history import require_belonging
         from wellread.ledger.redriving import mark_for_redrive
 
+        require_belonging(workspace.parts, collection, asked=f"redrive what is in quarantine of {collection!r}")
         lines = (text_or_none(self.documents) or "").splitlines()
         wanted = [line.strip() for line in lines if line.strip()]
         names: list[str | None] = [*wanted] or [None]
