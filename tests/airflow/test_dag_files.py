@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.definitions._internal.types import NOTSET
+from airflow.sdk.definitions._internal.types import NOTSET, is_arg_set
 from airflow.sdk.exceptions import ParamValidationError
 
 pytestmark = pytest.mark.airflow
@@ -80,17 +80,13 @@ def test_every_form_field_has_a_title_a_description_and_a_default_that_validates
 def test_an_operation_on_something_says_on_what_and_one_that_needs_nothing_starts_at_once(bag: Any) -> None:
     for name, keys in NEEDED.items():
         params = bag.dags[name].params
-        needed = {key for key in params if params.get_param(key).value is None and not _may_be_empty(params, key)}
+        needed = {key for key in params if not is_arg_set(params.get_param(key).value)}
         assert needed == keys, name
         if keys:
             with pytest.raises(ParamValidationError):
                 bag.dags[name].params.validate()
         else:
             bag.dags[name].params.validate()
-
-
-def _may_be_empty(params: Any, key: str) -> bool:
-    return "null" in params.get_param(key).schema["type"]
 
 
 def test_an_index_is_compared_weekly_once_somebody_wants_it_and_upkeep_runs_one_by_one(bag: Any) -> None:
