@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -196,7 +197,7 @@ class Workspace:
             parser=self.parser,
             parse_signature=parse_signature(settings.parsing),
             quality_gate=self._assess,
-            warm_quality_gate=self._validation.start,
+            warm_quality_gate=self._warm_validation,
             terms_of=_terms_of,
             settings=settings.indexing,
             cleaning=settings.cleaning,
@@ -240,6 +241,11 @@ class Workspace:
         process = ValidationProcess()
         self._to_close.append(process.close)
         return process
+
+    def _warm_validation(self) -> None:
+        """Where this process has imported the library before, another one would only import it again."""
+        if "great_expectations" not in sys.modules:
+            self._validation.start()
 
     def _assess(self, rows: Sequence[DocumentStatistics], *, report_folder: Path | None) -> str | None:
         verdict = assess_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import shutil
 import zipfile
@@ -30,6 +31,12 @@ def kept_parser() -> Iterator[Any]:
     """One pool for all tests of this file: its start takes seconds."""
     with Workspace.open().parser as pool:
         yield pool
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """Once for all tests of this file: a process of its own for each workspace would import it again."""
+    importlib.import_module("great_expectations")
 
 
 @pytest.fixture

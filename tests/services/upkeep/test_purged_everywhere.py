@@ -121,24 +121,25 @@ def test_artifacts_of_old_versions_are_named_or_searched(marked: Any, raw: Any) 
     assert_gone(marked, raw)
 
 
-def redis_values(url: str) -> dict[bytes, bytes]:
+def redis_values(url: str, prefix: str) -> dict[bytes, bytes]:
     import redis
 
-    with redis.Redis.from_url(url) as client:
-        found = {key: client.get(key) for key in client.scan_iter()}
+    with redis.Redis.from_url(url) as client:  # other tests have keys of their own there
+        found = {key: client.get(key) for key in client.scan_iter(f"{prefix}*")}
     return {key: zlib.decompress(value.partition(b"\n")[2]) for key, value in found.items()}
 
 
 def test_on_postgres_with_answers_in_redis(library: Any, raw: Any, postgres_url: str, redis_url: str) -> None:
     with provider_server() as provider:
         chat = {"provider": "openai", "model": "maker/model", "base_url": provider.openai_url, "api_key": "any"}
-        coordination = {"redis_url": redis_url, "cache": "redis", "rate_limits": "memory"}
+        prefix = f"{library.collection}:"
+        coordination = {"redis_url": redis_url, "cache": "redis", "rate_limits": "memory", "prefix": prefix}
         library.options = {"ledger": {"url": postgres_url}, "chat": chat, "coordination": coordination}
         ingest_marked(library)
         with library.open() as workspace:
             answer_questions(workspace, ASKED, owner="test", job_name="lanterns")
         assert MARK in str(provider.requests())
-        assert redis_values(redis_url)
+        assert redis_values(redis_url, prefix)
         before = places_of(library, raw)
         for kind in (
             "artifacts/elements",
@@ -152,7 +153,7 @@ def test_on_postgres_with_answers_in_redis(library: Any, raw: Any, postgres_url:
                 workspace, find_target(workspace.parts, library.collection, NAME), reason="asked for"
             )
         assert places_of(library, raw) == []
-        assert redis_values(redis_url) == {}
+        assert redis_values(redis_url, prefix) == {}
         for table in (question_jobs, question_rows, responses):
             assert rows_of(library, table) == []
         assert NAME not in {row.natural_key for row in rows_of(library, documents)}
