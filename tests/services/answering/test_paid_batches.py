@@ -32,7 +32,7 @@ def test_a_batch_costs_half_and_every_row_is_answered(
     assert output["report"]["maybe_billed"] == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.torture)])
 def test_killed_at_random_moments_nothing_is_billed_twice(
     seed: int, start: Start, output_of: Output, provider: ProviderServer
 ) -> None:
