@@ -113,7 +113,8 @@ class IndexingSettings(BaseModel):
         default=90.0,
         ge=0,
         description="No call to the store lasts longer. A revision that was given up may leave the excluded ones "
-        "only after two clean audits further apart than this.",
+        "only after two clean audits further apart than this. Below `ledger.lease_seconds`: before each request is "
+        "proven that the lease outlasts it.",
     )
     horizon_seconds: float = Field(
         default=3_600.0, ge=0, description="Vacuum leaves alone what was closed within this time: jobs may pin it."

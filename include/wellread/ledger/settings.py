@@ -19,7 +19,8 @@ class LedgerSettings(BaseModel):
         default=300.0,
         gt=0,
         description="How long a source stays leased without a sign of life. Longer than the pause between "
-        "two tasks of one run, short enough that a dead worker delays nobody for long.",
+        "two tasks of one run and than `indexing.longest_call_seconds`, short enough that a dead worker delays "
+        "nobody for long.",
     )
     busy_timeout_seconds: float = Field(
         default=60.0, gt=0, description="How long SQLite waits for another writer's transaction."
