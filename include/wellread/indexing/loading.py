@@ -91,11 +91,8 @@ def _load_group(
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision)
         ledger_objects.intend(tx, projection, rows)
-    chunks = [item for item in objects if isinstance(item, ChunkObject)]
-    versions = [item for item in objects if isinstance(item, VersionObject)]
     fence = fence_of(parts, run)
-    refused = insert_exactly(parts, projection, "chunks", chunks, fence=fence).refused
-    refused.update(insert_exactly(parts, projection, "versions", versions, fence=fence).refused)
+    refused = insert_exactly(parts, projection, objects, fence=fence).refused
     _note_store_refusals(loaded, objects, refused)
     loaded = [document for document in loaded if document.error is None]
     good = {document.row.doc_id for document in loaded}

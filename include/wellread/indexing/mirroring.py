@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wellread.artifacts.codec import get_json
-from wellread.documents import ChunkObject, VersionObject
 from wellread.errors import AuditError
 from wellread.identities import embedding_key, object_id, sha256_json
 from wellread.indexing.content import ChunkSet
@@ -207,10 +206,7 @@ def _write(parts: Parts, new: Projection, rows: Sequence[ObjectRow], *, fence: F
         fence.hold(tx)
         ledger_objects.intend(tx, new, rows)
     restored = restore_objects(parts, new, rows)
-    chunks = [item for item in restored if isinstance(item, ChunkObject)]
-    versions = [item for item in restored if isinstance(item, VersionObject)]
-    refused = insert_exactly(parts, new, "chunks", chunks, fence=fence).refused
-    refused.update(insert_exactly(parts, new, "versions", versions, fence=fence).refused)
+    refused = insert_exactly(parts, new, restored, fence=fence).refused
     if refused:
         refused_id, message = next(iter(refused.items()))
         raise AuditError(

@@ -179,10 +179,7 @@ def write_copies(
         fence.hold(tx)
         ledger_objects.intend(tx, projection, copies)
     restored = restore_objects(parts, projection, copies)
-    chunks = [item for item in restored if isinstance(item, ChunkObject)]
-    versions = [item for item in restored if isinstance(item, VersionObject)]
-    insert_exactly(parts, projection, "chunks", chunks, fence=fence)
-    insert_exactly(parts, projection, "versions", versions, fence=fence)
+    insert_exactly(parts, projection, restored, fence=fence)
     kinds: tuple[ObjectKind, ...] = ("chunks", "versions")
     for kind in kinds:
         ids = [row.object_id for row in lost if row.kind == kind]

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from wellread.documents import Acl, ChunkObject, VersionObject
@@ -32,27 +33,26 @@ class Written:
 
 
 def insert_exactly(
-    parts: Parts,
-    projection: Projection,
-    kind: ObjectKind,
-    objects: Sequence[IndexObject],
-    *,
-    fence: Fence,
+    parts: Parts, projection: Projection, objects: Sequence[ChunkObject | VersionObject], *, fence: Fence
 ) -> Written:
     """Insert objects in bounded requests, a few at once. Raises ``TransientError`` when tries run out."""
     size = parts.settings.objects_per_request
-    requests = [objects[start : start + size] for start in range(0, len(objects), size)]
+    chunks = [item for item in objects if isinstance(item, ChunkObject)]
+    versions = [item for item in objects if isinstance(item, VersionObject)]
+    requests: list[Callable[[], Written]] = [
+        *(
+            partial(_insert_until_known, parts, projection, "chunks", chunks[start : start + size], fence)
+            for start in range(0, len(chunks), size)
+        ),
+        *(
+            partial(_insert_until_known, parts, projection, "versions", versions[start : start + size], fence)
+            for start in range(0, len(versions), size)
+        ),
+    ]
     total = Written()
-    if not requests:
-        return total
-
-    def write(part: Sequence[IndexObject]) -> Written:
-        return _insert_until_known(parts, projection, kind, part, fence)
-
-    if len(requests) == 1:
-        return write(requests[0])
     with ThreadPoolExecutor(max_workers=parts.settings.write_threads) as pool:
-        for written in pool.map(write, requests):
+        for sent in [pool.submit(request) for request in requests]:
+            written = sent.result()
             total.stored |= written.stored
             total.refused.update(written.refused)
     return total

@@ -304,7 +304,7 @@ def test_both_copies_of_an_interrupted_repair_are_closed_by_an_edit(library: Any
         with workspace.ledger.transaction() as tx:
             ledger_objects.intend(tx, projection, copies)
         restored = restore_objects(workspace.parts, projection, copies)
-        insert_exactly(workspace.parts, projection, "chunks", restored, fence=unfenced)
+        insert_exactly(workspace.parts, projection, restored, fence=unfenced)
     for topic in ("amber", "birch", "cedar", "dogwood", "elm", "fir"):
         library.files.write(f"{topic}.txt", library.prose(f"new{topic}"))
     library.ingest()

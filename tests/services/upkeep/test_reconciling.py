@@ -242,7 +242,7 @@ def test_second_copies_of_cut_off_repairs_leave_one(aged: Any) -> None:
         with workspace.ledger.transaction() as tx:
             ledger_objects.intend(tx, projection, copies)
         restored = restore_objects(workspace.parts, projection, copies)
-        insert_exactly(workspace.parts, projection, "chunks", restored, fence=unfenced)
+        insert_exactly(workspace.parts, projection, restored, fence=unfenced)
     assert dict(reconciled(aged, repair=False).faults) == {"second_copy": 5}
     assert dict(reconciled(aged).faults) == {"second_copy": 5}
     assert len(aged.assert_exact(*aged.folders).chunks) == len(rows)
