@@ -138,6 +138,7 @@ def test_a_dag_run_waits_for_the_shell_without_a_worker_and_then_finds_nothing_t
     assert papers.published() == 1
 
 
+@pytest.mark.torture
 def test_the_shell_beside_a_dag_run_is_told_which_and_can_be_repeated(papers: Papers) -> None:
     before = papers.published()
     papers.write("kingfishers")

@@ -71,6 +71,7 @@ def test_without_repair_a_difference_fails_the_run_and_nothing_is_written(notes:
     assert notes.run("reconcile_index").results["reconcile_index"]["repaired"] == 1
 
 
+@pytest.mark.torture
 def test_a_rebuild_waits_for_the_run_that_is_at_work_and_says_so(
     notes: Upkept, capfd: pytest.CaptureFixture[str]
 ) -> None:

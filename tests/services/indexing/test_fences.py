@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from wellread.errors import LeaseHeldError, SettingsError
+from wellread.errors import LeaseHeldError, RevisionClosedError, SettingsError
 from wellread.indexing import loading
 from wellread.indexing.fences import lease_fence
 from wellread.indexing.publishing import publish_revision
 from wellread.indexing.recovering import abandon_open, clean_abandoned
+from wellread.indexing.running import Runner
 from wellread.ledger import leases, revisions, schema
 from wellread.workspace.settings import load_settings
 
@@ -112,6 +113,28 @@ def test_a_cleaner_that_slept_through_its_lease_reopens_nothing(library: Any) ->
         wake.set()
         with pytest.raises(LeaseHeldError):
             cleaner.result()
+    library.assert_exact()
+
+
+def test_a_run_that_a_rollback_gave_up_leaves_its_source_free(library: Any) -> None:
+    class GivesUp:
+        def __init__(self, workspace: Any) -> None:
+            self._workspace = workspace
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._workspace.store, name)
+
+        def insert_chunks(self, *arguments: Any, fence: Any) -> Any:
+            with self._workspace.ledger.transaction() as tx:
+                [revision] = revisions.revisions_in_state(tx, library.collection, ["open"])
+                revisions.abandon_revision(tx, library.collection, revision.number)
+            return self._workspace.store.insert_chunks(*arguments, fence=fence)
+
+    with library.open() as workspace:
+        parts = dataclasses.replace(workspace.parts, store=GivesUp(workspace))
+        with pytest.raises(RevisionClosedError):
+            Runner(parts, workspace.open_source).run(library.declaration())
+        assert workspace.runner.run(library.declaration()).outcomes == {"committed": 6}
     library.assert_exact()
 
 

@@ -116,6 +116,7 @@ def test_a_finish_that_died_is_not_taken_for_a_rebuild_that_died(moving: Any) ->
     assert _migrating.copies_agree(moving) == 1
 
 
+@pytest.mark.torture
 def test_a_killed_command_goes_on_where_it_was(moving: Any) -> None:
     draw = random.Random(7)
     for _ in range(2):

@@ -170,6 +170,7 @@ def test_deaths_at_random_points_between_runs_that_change_the_index(aged: Any, s
     assert aged.ingest().index_writes == 0
 
 
+@pytest.mark.torture
 def test_a_killed_command_goes_on_where_it_was(aged: Any) -> None:
     before = contents(aged)
     draw = random.Random(7)
