@@ -14,9 +14,8 @@ from wellread.errors import SettingsError
 from wellread.runs import OUTCOMES, BalanceSheet, SourceDeclaration
 from wellread.sources.declarations import (
     declaration_for_folder,
-    declaration_paths,
-    load_declaration,
     load_declarations,
+    sound_declarations,
 )
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace import Workspace
@@ -75,16 +74,7 @@ def _require_folder(output: Output, source: str, declared: Collection[str]) -> N
 def _sound_sources(workspace: Workspace) -> tuple[dict[str, SourceDeclaration], list[SettingsError]]:
     """The declarations by id, and what is wrong with the others."""
     folder = _sources_folder(workspace)
-    declared: dict[str, SourceDeclaration] = {}
-    faults: list[SettingsError] = []
-    for path in declaration_paths(folder) if folder is not None else ():
-        try:
-            declaration = load_declaration(path)
-        except SettingsError as error:
-            faults.append(error)
-        else:
-            declared[declaration.id] = declaration
-    return declared, faults
+    return ({}, []) if folder is None else sound_declarations(folder)
 
 
 def _sources_folder(workspace: Workspace) -> Path | None:

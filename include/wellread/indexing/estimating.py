@@ -14,7 +14,7 @@ from wellread.identities import embedding_key
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.extraction import chunk_set
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import Plan, PlannedDocument
+from wellread.indexing.plans import READING, Plan, PlannedDocument
 from wellread.indexing.signatures import chunk_memo_key, parse_memo_key
 from wellread.indexing.spending import MICRO, cost_micro_usd
 from wellread.ledger import densities, run_records
@@ -98,7 +98,7 @@ def estimate_plan(parts: Parts, plan: Plan) -> Estimate:
     """Add up the plan's documents. Parsed texts that are known are cut again, which costs time and no money."""
     work = _Work(parts, plan.declaration.collection)
     for document in plan.documents:
-        if document.action not in {"delete", "hide", "show"}:
+        if document.action in READING:
             work.add(document)
     return work.estimate(len(plan.documents), plan.outcomes.get("pending", 0))
 

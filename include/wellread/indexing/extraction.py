@@ -17,7 +17,7 @@ from wellread.identities import sha256_bytes
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.extraction_saving import UnsavedExtractions
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import RunHandle
+from wellread.indexing.plans import READING, RunHandle
 from wellread.indexing.signatures import chunk_memo_key, parse_memo_key
 from wellread.ledger import revisions, run_records
 from wellread.ledger.run_records import StagedRow
@@ -67,7 +67,7 @@ def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int | Non
         rows = run_records.staged_documents(reading, run.collection, run.revision, batch=batch, state="planned")
     if revision.state != "open":
         return 0
-    rows = [row for row in rows if row.action not in {"delete", "hide"}]
+    rows = [row for row in rows if row.action in READING]
     parts.progress.start("extract", total_count=len(rows))
     with ThreadPoolExecutor(max_workers=parts.settings.fetch_threads) as pool:
         unsaved = UnsavedExtractions(parts, run, pool)

@@ -81,10 +81,8 @@ class UnsavedExtractions:
         """Make everything durable, behind the run's fence. Raises ``RevisionClosedError`` where it was given up."""
         run = self.run
         assert run.revision is not None
-        if self._links or self._memos:
-            with (
-                self.parts.ledger.transaction() as tx
-            ):  # before the artifacts: a purge must find what a crash leaves
+        if self._links or self._memos:  # before the artifacts: a purge must find what a crash leaves
+            with self.parts.ledger.transaction() as tx:
                 purges.link_artifacts(tx, run.collection, self._links)
                 run_records.remember_extractions(tx, self._memos)
         for written in [self.threads.submit(self.parts.artifacts.put, *blob) for blob in self._blobs.values()]:

@@ -43,6 +43,11 @@ def is_hidden(row: StagedRow) -> bool:
     return (row.action == "hide" and row.state == "loaded") or bool((row.detail or {}).get("hidden"))
 
 
+def changes_the_index(row: StagedRow) -> bool:
+    """Whether readers see another state of the document once the run is published."""
+    return row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)
+
+
 def decide_restless(
     parts: Parts, declaration: SourceDeclaration, draft: Draft, deletions_count: int
 ) -> list[Candidate]:
@@ -50,11 +55,10 @@ def decide_restless(
 
     A declaration that changed, or an approval, makes such work; the documents themselves are not touched.
     """
-    failing = [item for item in draft.restless if item.known is not None]
     holds = _holds(parts, declaration)
     if declaration.on_failure == "keep" and holds:
         draft.effects.append(lambda tx: drop_hiding_holds(tx, declaration, list(holds)))
-    known = [item.known for item in failing if item.known is not None]
+    known = [item.known for item in draft.restless if item.known is not None]
     rest = {item.natural_key: item.version_hash for item in known if not _is_approved(item, holds)}
     reason = _reason_to_hold(parts, declaration, len(rest), taken_now=deletions_count)
     if reason is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wellread.artifacts.codec import put_json
 from wellread.documents import Acl
 from wellread.indexing.content import Fields
-from wellread.indexing.hiding import is_hidden
+from wellread.indexing.hiding import changes_the_index
 from wellread.indexing.parts import Parts
 from wellread.indexing.plans import RunHandle
 from wellread.ledger import document_rows
@@ -51,7 +51,7 @@ def keep_history(parts: Parts, projection: Projection, run: RunHandle, rows: Seq
     assert run.revision is not None
     keys: dict[uuid.UUID, str] = {}
     for row in rows:
-        if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row):
+        if changes_the_index(row):
             keys[row.doc_id] = row.facts["natural_key"]
             if row.facts.get("previous_doc_id") is not None:
                 keys[uuid.UUID(row.facts["previous_doc_id"])] = row.facts["previous_key"]

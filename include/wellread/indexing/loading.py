@@ -21,7 +21,7 @@ from wellread.indexing.embedding import Embedded
 from wellread.indexing.fences import Fence, fence_of
 from wellread.indexing.load_groups import Incoming, embedded_ahead
 from wellread.indexing.parts import Parts
-from wellread.indexing.plans import RunHandle
+from wellread.indexing.plans import CLOSING, RunHandle
 from wellread.indexing.restoring import audit_and_heal
 from wellread.indexing.writing import close_exactly, insert_exactly
 from wellread.ledger import objects as ledger_objects
@@ -46,7 +46,7 @@ def load_batch(parts: Parts, declaration: SourceDeclaration, run: RunHandle, bat
     if revision.state != "open":
         return 0
     waiting = [row for row in rows if row.state == "extracted"]
-    deletions = [row for row in rows if row.action in {"delete", "hide"} and row.state == "planned"]
+    deletions = [row for row in rows if row.action in CLOSING and row.state == "planned"]
     parts.progress.start("load", total_count=len(waiting) + len(deletions))
     unpaid: BudgetExhaustedError | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="wellread-embedding") as ahead:

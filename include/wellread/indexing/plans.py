@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from wellread.indexing.comparing import Candidate
 
 Action = Literal["ingest", "move", "delete", "hide", "show"]
+READING: frozenset[Action] = frozenset({"ingest", "move"})
+"""For these a document is read and extracted."""
+CLOSING: frozenset[Action] = frozenset({"delete", "hide"})
+"""These only close what readers see."""
 """``hide``: the last good version of a quarantined document. ``show``: the same again."""
 Reason = Literal["new", "content", "settings", "facts", "moved", "vanished", "quarantined", "unsupported", "kept"]
 """Of a hidden document: the outcome of its newer version; ``kept``: its source keeps last good versions."""

@@ -14,7 +14,15 @@ from wellread.errors import LeaseHeldError
 from wellread.indexing.content import ChunkSet
 from wellread.indexing.fences import fence_of, lease_fence
 from wellread.indexing.heads import flush_heads
-from wellread.indexing.hiding import TROUBLED, Hiding, hide_failed, hold_hidings, hold_note, is_hidden
+from wellread.indexing.hiding import (
+    TROUBLED,
+    Hiding,
+    changes_the_index,
+    hide_failed,
+    hold_hidings,
+    hold_note,
+    is_hidden,
+)
 from wellread.indexing.histories import keep_history
 from wellread.indexing.mirroring import mirror_documents
 from wellread.indexing.parts import Parts
@@ -239,7 +247,7 @@ def _quarantine_row(row: StagedRow, signature: str) -> dict[str, Any]:
 
 
 def _change_list(parts: Parts, rows: Sequence[StagedRow]) -> str | None:
-    changes = [_change(row) for row in rows if row.outcome in {"committed", "moved", "deleted"} or is_hidden(row)]
+    changes = [_change(row) for row in rows if changes_the_index(row)]
     return put_json(parts.artifacts, "changes", changes) if changes else None
 
 

@@ -27,7 +27,7 @@ from wellread.indexing.heads import flush_heads, parts_of_live, prepare_collecti
 from wellread.indexing.parts import Parts
 from wellread.indexing.payloads import drop_payloads, keep_payloads
 from wellread.indexing.planning import plan_wave
-from wellread.indexing.plans import Plan, PlannedDocument, RunHandle, lease_name
+from wellread.indexing.plans import READING, Plan, PlannedDocument, RunHandle, lease_name
 from wellread.indexing.publishing import Published, abandon_run, publish_revision
 from wellread.indexing.recovering import abandon_open, audit_newest, clean_abandoned
 from wellread.indexing.reporting import merge_waves
@@ -225,7 +225,7 @@ class Runner:
 
     def _is_judged(self, run: RunHandle) -> bool:
         """Whether the run has as many documents as the gate needs for a verdict."""
-        documents = [item for item in self.read_plan(run.plan_ref).documents if item.action != "delete"]
+        documents = [item for item in self.read_plan(run.plan_ref).documents if item.action in READING]
         return len(documents) >= self.parts.quality.run.documents_count_min
 
     def _keep_report(self, run: RunHandle, folder: Path | None) -> str | None:

@@ -11,8 +11,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TypeVar
 
 from wellread.documents import Acl, ChunkObject, VersionObject
 from wellread.errors import AuditError, LeaseHeldError, TransientError, WriteUnknownError
@@ -21,7 +19,7 @@ from wellread.retries import wait_seconds
 from wellread.snapshots import Projection
 from wellread.stores.protocol import Fence, ObjectKind, StoredObject, WriteResult
 
-IndexObject = TypeVar("IndexObject", ChunkObject, VersionObject)
+IndexObject = ChunkObject | VersionObject
 
 
 @dataclass(slots=True)
@@ -33,26 +31,26 @@ class Written:
 
 
 def insert_exactly(
-    parts: Parts, projection: Projection, objects: Sequence[ChunkObject | VersionObject], *, fence: Fence
+    parts: Parts, projection: Projection, objects: Sequence[IndexObject], *, fence: Fence
 ) -> Written:
     """Insert objects in bounded requests, a few at once. Raises ``TransientError`` when tries run out."""
+    by_kind: dict[ObjectKind, list[IndexObject]] = {
+        "chunks": [item for item in objects if isinstance(item, ChunkObject)],
+        "versions": [item for item in objects if isinstance(item, VersionObject)],
+    }
     size = parts.settings.objects_per_request
-    chunks = [item for item in objects if isinstance(item, ChunkObject)]
-    versions = [item for item in objects if isinstance(item, VersionObject)]
-    requests: list[Callable[[], Written]] = [
-        *(
-            partial(_insert_until_known, parts, projection, "chunks", chunks[start : start + size], fence)
-            for start in range(0, len(chunks), size)
-        ),
-        *(
-            partial(_insert_until_known, parts, projection, "versions", versions[start : start + size], fence)
-            for start in range(0, len(versions), size)
-        ),
+    requests = [
+        (kind, items[start : start + size])
+        for kind, items in by_kind.items()
+        for start in range(0, len(items), size)
     ]
+
+    def write(request: tuple[ObjectKind, list[IndexObject]]) -> Written:
+        return _insert_until_known(parts, projection, *request, fence)
+
     total = Written()
     with ThreadPoolExecutor(max_workers=parts.settings.write_threads) as pool:
-        for sent in [pool.submit(request) for request in requests]:
-            written = sent.result()
+        for written in pool.map(write, requests):
             total.stored |= written.stored
             total.refused.update(written.refused)
     return total
@@ -99,9 +97,7 @@ def _try_insert(
     return None
 
 
-def _insert(
-    parts: Parts, projection: Projection, objects: Sequence[ChunkObject] | Sequence[VersionObject], fence: Fence
-) -> WriteResult:
+def _insert(parts: Parts, projection: Projection, objects: Sequence[IndexObject], fence: Fence) -> WriteResult:
     chunks = [item for item in objects if isinstance(item, ChunkObject)]
     if chunks:
         return parts.store.insert_chunks(projection, chunks, fence=fence)

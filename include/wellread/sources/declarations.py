@@ -39,11 +39,25 @@ def declaration_paths(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in found if not path.name.startswith(".")))
 
 
+def sound_declarations(folder: Path) -> tuple[dict[str, SourceDeclaration], list[SettingsError]]:
+    """The declarations of a folder by id, and what is wrong with the others."""
+    declared: dict[str, SourceDeclaration] = {}
+    faults: list[SettingsError] = []
+    for path in declaration_paths(folder):
+        try:
+            declaration = load_declaration(path)
+        except SettingsError as error:
+            faults.append(error)
+        else:
+            declared[declaration.id] = declaration
+    return declared, faults
+
+
 def load_declarations(folder: Path) -> tuple[SourceDeclaration, ...]:
     """All sources of a folder, by id.
 
     Raises one ``SettingsError`` with the faults of all files, so that they are mended in one go. To go on with the
-    sound ones (one bad file must not take every DAG away), call :func:`load_declaration` for each path.
+    sound ones (one bad file must not take every DAG away), call :func:`sound_declarations`.
     """
     by_id: dict[str, tuple[SourceDeclaration, Path]] = {}
     faults: list[str] = []

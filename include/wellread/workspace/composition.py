@@ -6,6 +6,7 @@ import dataclasses
 import glob
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -245,7 +246,8 @@ class Workspace:
     def _warm_validation(self) -> None:
         """Where this process has imported the library before, another one would only import it again."""
         if "great_expectations" not in sys.modules:
-            self._validation.start()
+            with suppress(OSError):  # no process can be started: the library is imported here, later
+                self._validation.start()
 
     def _assess(self, rows: Sequence[DocumentStatistics], *, report_folder: Path | None) -> str | None:
         verdict = assess_run(

@@ -8,12 +8,7 @@ from pathlib import Path
 from wellread.errors import SettingsError
 from wellread.ledger import explanations
 from wellread.runs import BalanceSheet, SourceDeclaration
-from wellread.sources.declarations import (
-    declaration_for_folder,
-    declaration_paths,
-    load_declaration,
-    source_id_for_name,
-)
+from wellread.sources.declarations import declaration_for_folder, sound_declarations, source_id_for_name
 from wellread.upkeep.vacuum import vacuum
 from wellread.workspace.composition import Workspace
 from wellread.workspace.upkeeping import sources_folder
@@ -39,15 +34,10 @@ def declaration_to_run(workspace: Workspace, source_id: str) -> SourceDeclaratio
     collection = workspace.settings.collection
     with workspace.ledger.reading() as reading:
         rows = explanations.find_source_rows(reading, collection, source_id)
-    folder, faults = sources_folder(workspace), []
-    for path in declaration_paths(folder) if folder.is_dir() else ():
-        try:
-            declaration = load_declaration(path)
-        except SettingsError as error:
-            faults.append(error)
-        else:
-            if declaration.id == source_id:
-                return replace(declaration, collection=collection)
+    folder = sources_folder(workspace)
+    declared, faults = sound_declarations(folder) if folder.is_dir() else ({}, [])
+    if source_id in declared:
+        return replace(declared[source_id], collection=collection)
     if faults:
         raise faults[0]
     for row in rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,7 @@ from wellread.ledger import documents as ledger_documents
 from wellread.ledger import explanations, leases
 from wellread.ledger.documents import key_bytes
 from wellread.runs import SourceDeclaration
-from wellread.sources.declarations import (
-    declaration_for_folder,
-    declaration_paths,
-    load_declaration,
-    source_id_for_name,
-)
+from wellread.sources.declarations import declaration_for_folder, sound_declarations, source_id_for_name
 from wellread.sources.protocol import Source
 from wellread.upkeep.explaining import Explained, Explainer, Listed
 from wellread.upkeep.former_names import PurgeTarget
@@ -78,11 +72,8 @@ def declared_ids(workspace: Workspace) -> frozenset[str] | None:
     folder = sources_folder(workspace)
     if workspace.settings.sources_folder is not None and not folder.is_dir():
         return None
-    paths = declaration_paths(folder) if folder.is_dir() else ()
-    try:
-        return frozenset(load_declaration(path).id for path in paths)
-    except SettingsError:
-        return None
+    declared, faults = sound_declarations(folder) if folder.is_dir() else ({}, [])
+    return None if faults else frozenset(declared)
 
 
 def is_declared(row: Mapping[str, Any], ids: frozenset[str] | None) -> bool:
@@ -124,11 +115,10 @@ def declaration_of(workspace: Workspace, row: Mapping[str, Any]) -> SourceDeclar
     Raises ``SettingsError`` where neither is there.
     """
     folder = sources_folder(workspace)
-    for path in declaration_paths(folder) if folder.is_dir() else ():
-        with suppress(SettingsError):  # a faulty file does not hide the others
-            declaration = load_declaration(path)
-            if declaration.id == row["source_id"]:
-                return replace(declaration, collection=row["collection"])
+    # A faulty file does not hide the others.
+    declared, _ = sound_declarations(folder) if folder.is_dir() else ({}, [])
+    if row["source_id"] in declared:
+        return replace(declared[row["source_id"]], collection=row["collection"])
     if row["kind"] == "folder":
         plain = declaration_for_folder(Path(row["location"]), collection=row["collection"], tenant=row["tenant"])
         return replace(plain, id=row["source_id"])

@@ -7,8 +7,7 @@ from typing import Any
 from airflow.sdk import DAG, Param
 
 from wellread_airflow.dag_builders.forms import box_param
-from wellread_airflow.dag_builders.shared import collection_param
-from wellread_airflow.dag_builders.upkeep import A_PERSON_MAY_BE_AWAY, COLLECTION, new_upkeep_dag
+from wellread_airflow.dag_builders.upkeep import A_PERSON_MAY_BE_AWAY, COLLECTION, new_upkeep_dag, upkept_collection
 from wellread_airflow.dag_builders.upkeep_docs import MIGRATE_DOC
 from wellread_airflow.operators.consenting import ConfirmListOperator
 from wellread_airflow.operators.migrating import MIGRATION_STEPS, MigrateIndexOperator, PriceMigrationOperator
@@ -48,7 +47,7 @@ def build_migrate_index_dag(dag_id: str = "migrate_index", **options: Any) -> DA
 
 def _params() -> dict[str, Any]:
     return {
-        "collection": collection_param("The collection, as the source declarations name it."),
+        "collection": upkept_collection(),
         "step": Param(
             "migrate",
             type="string",

@@ -9,8 +9,7 @@ from airflow.sdk import DAG, Param, TriggerRule, XComArg
 
 from wellread.parsing.causes import Cause
 from wellread_airflow.dag_builders.forms import box_param
-from wellread_airflow.dag_builders.shared import collection_param
-from wellread_airflow.dag_builders.upkeep import COLLECTION, new_upkeep_dag
+from wellread_airflow.dag_builders.upkeep import COLLECTION, new_upkeep_dag, upkept_collection
 from wellread_airflow.dag_builders.upkeep_docs import REDRIVE_DOC
 from wellread_airflow.operators.redriving import (
     MARKED_KEY,
@@ -64,7 +63,7 @@ def build_redrive_quarantine_dag(
 
 def _params() -> dict[str, Any]:
     return {
-        "collection": collection_param("The collection, as the source declarations name it."),
+        "collection": upkept_collection(),
         "source": _any_param("Source", "Only of this source, by its id."),
         "documents": _any_param(
             "Documents", "Only these, one a line, as `wellread quarantine` names them.", format="multiline"

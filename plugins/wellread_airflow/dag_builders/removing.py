@@ -8,8 +8,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, XComArg
 
 from wellread_airflow.dag_builders.forms import needed_param
-from wellread_airflow.dag_builders.shared import collection_param
-from wellread_airflow.dag_builders.upkeep import A_PERSON_MAY_BE_AWAY, COLLECTION, new_upkeep_dag
+from wellread_airflow.dag_builders.upkeep import A_PERSON_MAY_BE_AWAY, COLLECTION, new_upkeep_dag, upkept_collection
 from wellread_airflow.dag_builders.upkeep_docs import PURGE_DOC, RETIRE_DOC
 from wellread_airflow.operators.consenting import SHOWN_KEY, ConfirmListOperator
 from wellread_airflow.operators.purging import PlanPurgeOperator, PurgeDocumentOperator
@@ -29,7 +28,7 @@ def build_retire_source_dag(dag_id: str = "retire_source", *, sources: Path | No
         dagrun_timeout=A_PERSON_MAY_BE_AWAY,
         params={
             "source": needed_param("Source", "The id of the source; `wellread sources` lists those that are gone."),
-            "collection": _collection(),
+            "collection": upkept_collection(),
         },
     ) as dag:
         common = {"collection": COLLECTION, "sources_folder": sources, **options}
@@ -88,9 +87,5 @@ def _purge_params() -> dict[str, Param]:
             title="Source",
             description="The id of its source. Empty: the one that has a document of this name.",
         ),
-        "collection": _collection(),
+        "collection": upkept_collection(),
     }
-
-
-def _collection() -> Param:
-    return collection_param("The collection, as the source declarations name it.")

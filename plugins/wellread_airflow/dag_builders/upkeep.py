@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, XComArg
+from airflow.sdk import DAG, Param, XComArg
 
 from wellread_airflow.dag_builders.forms import box_param, needed_param
 from wellread_airflow.dag_builders.shared import collection_param, new_dag, task_defaults
@@ -42,7 +42,7 @@ def build_reconcile_index_dag(
         doc_md=RECONCILE_DOC,
         schedule=schedule,
         is_paused_upon_creation=True,
-        params={"collection": _collection(), "repair": repair},
+        params={"collection": upkept_collection(), "repair": repair},
     ) as dag:
         common = {"collection": COLLECTION, **options}
         reconcile = ReconcileIndexOperator(task_id="reconcile_index", repair="{{ params.repair }}", **common)
@@ -59,7 +59,7 @@ def build_vacuum_index_dag(dag_id: str = "vacuum_index", *, schedule: Any = "30 
         doc_md=VACUUM_DOC,
         schedule=schedule,
         is_paused_upon_creation=True,
-        params={"collection": _collection()},
+        params={"collection": upkept_collection()},
     ) as dag:
         vacuum = VacuumIndexOperator(task_id="vacuum_index", collection=COLLECTION, **options)
         dag.add_result(vacuum.output)
@@ -72,7 +72,7 @@ def build_rebuild_index_dag(dag_id: str = "rebuild_index", **options: Any) -> DA
         dag_id,
         description="Make a lost or damaged index again",
         doc_md=REBUILD_DOC,
-        params={"collection": _collection()},
+        params={"collection": upkept_collection()},
     ) as dag:
         rebuild = RebuildIndexOperator(task_id="rebuild_index", collection=COLLECTION, **options)
         dag.add_result(rebuild.output)
@@ -88,7 +88,7 @@ def build_undo_run_dag(dag_id: str = "undo_run", **options: Any) -> DAG:
         dagrun_timeout=A_PERSON_MAY_BE_AWAY,
         params={
             "run_id": needed_param("Run", "The run's id as `wellread status` shows it, or its revision's number."),
-            "collection": _collection(),
+            "collection": upkept_collection(),
             "release": box_param("Release", "Let the source's runs go on at once. It is mended.", default=False),
         },
     ) as dag:
@@ -112,7 +112,7 @@ def build_release_source_dag(dag_id: str = "release_source", **options: Any) -> 
         dag_id,
         description="Let the runs of a held source go on",
         doc_md=RELEASE_DOC,
-        params={"source": _source(), "collection": _collection()},
+        params={"source": _source(), "collection": upkept_collection()},
     ):
         release = ReleaseSourceOperator(
             task_id="release_source", source="{{ params.source }}", collection=COLLECTION, **options
@@ -128,7 +128,7 @@ def build_approve_deletions_dag(dag_id: str = "approve_deletions", **options: An
         description="Show held deletions, and apply them",
         doc_md=APPROVE_DOC,
         dagrun_timeout=A_PERSON_MAY_BE_AWAY,
-        params={"source": _source(), "collection": _collection(), "apply": apply},
+        params={"source": _source(), "collection": upkept_collection(), "apply": apply},
     ) as dag:
         _approval(options)
     return dag
@@ -158,9 +158,10 @@ def new_upkeep_dag(dag_id: str, *, schedule: Any = None, **rest: Any) -> DAG:
     return new_dag(dag_id, schedule=schedule, **(facts | rest))
 
 
-def _collection() -> Any:
+def upkept_collection() -> Param:
+    """The form's field of which collection."""
     return collection_param("The collection, as the source declarations name it.")
 
 
-def _source() -> Any:
+def _source() -> Param:
     return needed_param("Source", "The id of the source, as its declaration names it.")

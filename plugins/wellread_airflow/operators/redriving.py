@@ -140,7 +140,7 @@ class RunSourceOperator(DeclaredSourcesOperator):
             **changed,
         }
         for asset in (source_asset(sheet.source, sheet.collection), collection_asset(sheet.collection)):
-            context["outlet_events"][redriven_alias()].add(asset, extra=facts | changed)
+            context["outlet_events"][redriven_alias()].add(asset, extra=facts)
 
 
 class ReportRedriveOperator(UpkeepOperator):

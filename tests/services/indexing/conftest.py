@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -286,3 +286,31 @@ def library(world: World) -> World:
     for topic in TOPICS:
         world.files.write(f"{topic}.txt", prose(topic))
     return world
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A disk of so many mebibytes: ``@pytest.mark.parametrize("small_disk", [8], indirect=True)``."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    place = tmp_path / "small"
+    place.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={request.param}m"]
+    if subprocess.run(["mount", *options, "tmpfs", str(place)], check=False).returncode != 0:
+        pytest.skip("this machine lets nobody mount a small disk")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+@pytest.fixture
+def fill_up() -> Callable[[Path], Path]:
+    """Leaves no byte of a disk free; the file that takes it comes back."""
+
+    def fill(place: Path) -> Path:
+        filler = place / "filler"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"0" * 1024)
+        return filler
+
+    return fill

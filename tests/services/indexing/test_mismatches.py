@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,27 +161,13 @@ def test_a_folder_that_went_away_deletes_nothing(library: Any) -> None:
     library.assert_exact()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Eight mebibytes of disk."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("this machine lets nobody mount a small disk")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=False)
-
-
-def test_a_full_disk_is_said_and_the_next_run_ends_exact(library: Any, small_disk: Path) -> None:
+@pytest.mark.parametrize("small_disk", [8], indirect=True)
+def test_a_full_disk_is_said_and_the_next_run_ends_exact(
+    library: Any, small_disk: Path, fill_up: Callable[[Path], Path]
+) -> None:
     library.options = {"home": small_disk}
     library.ingest()
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"0" * 4096)
+    filler = fill_up(small_disk)
     for topic in ("amber", "birch", "cedar"):
         library.files.write(f"{topic}.txt", library.prose(f"long{topic}", 30))
     with pytest.raises(WellreadError) as caught:

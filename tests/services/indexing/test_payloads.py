@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -138,41 +136,20 @@ def test_a_run_that_is_given_up_after_it_stored_bytes_leaves_none_for_good(small
     assert payload_files(small) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Two mebibytes of disk."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("this machine lets nobody mount a small disk")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=False)
-
-
-def _fill(place: Path) -> Path:
-    filler = place / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"0" * 1024)
-    return filler
-
-
+@pytest.mark.parametrize("small_disk", [2], indirect=True)
 @pytest.mark.parametrize("is_full_from", ["the beginning", "publication on"])
 def test_a_full_artifact_store_stops_the_run_and_quarantines_nothing(
-    small: Any, small_disk: Path, is_full_from: str
+    small: Any, small_disk: Path, fill_up: Callable[[Path], Path], is_full_from: str
 ) -> None:
     small.options = {"artifacts_url": str(small_disk)}
     with small.open() as workspace:
         if is_full_from == "the beginning":
             with pytest.raises(StorageFullError):
-                filler = _fill(small_disk)
+                filler = fill_up(small_disk)
                 workspace.runner.run(small.declaration())
         else:
             run = _until_publication(small, workspace)
-            filler = _fill(small_disk)
+            filler = fill_up(small_disk)
             with pytest.raises(StorageFullError):
                 workspace.runner.publish(run)
             workspace.runner.abandon(run, reason="the disk is full")
