@@ -1,4 +1,4 @@
-"""One connection to Weaviate: no hidden retries, no calls to anywhere else, typed failures."""
+"""One connection to Weaviate: no hidden retries of writes, no calls to anywhere else, typed failures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import tenacity
+
 from wellread.errors import AuthenticationError, ServerUnavailableError
 from wellread.stores.settings import StoreSettings
 from wellread.stores.weaviate_errors import CallFailedError
@@ -14,7 +16,11 @@ from wellread.stores.weaviate_errors import CallFailedError
 if TYPE_CHECKING:
     from weaviate import WeaviateClient
 
-_ONE_SHOT_CALLS = ("Search", "BatchObjects", "BatchDelete", "Aggregate")
+_WRITES = ("BatchObjects", "BatchDelete")
+_READS = ("Search", "Aggregate")
+_OPENING = "non-existing index"
+"""What a read meets in the moment between a collection's name and its index, where another process just made it."""
+_OPENING_SECONDS = 10.0
 
 
 def open_client(settings: StoreSettings) -> WeaviateClient:
@@ -106,8 +112,22 @@ def _send_once(client: WeaviateClient) -> None:
     # whose connection was cut may have been stored, and repeating it leaves objects outside the vector index.
     # So the error is given another type before the client's retry loop sees it.
     stub: Any = client._connection.grpc_stub  # noqa: SLF001  # the client offers no other place for this
-    for name in _ONE_SHOT_CALLS:
+    for name in _WRITES:
         setattr(stub, name, _one_shot(getattr(stub, name)))
+    for name in _READS:
+        setattr(stub, name, _once_open(_one_shot(getattr(stub, name))))
+
+
+def _once_open(read: Callable[..., Any]) -> Callable[..., Any]:
+    """A read that waits for a collection which another process is making at this moment."""
+    return tenacity.retry(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, CallFailedError) and _OPENING in error.details
+        ),
+        stop=tenacity.stop_after_delay(_OPENING_SECONDS),
+        wait=tenacity.wait_fixed(0.05),
+        reraise=True,
+    )(read)
 
 
 def _one_shot(call: Callable[..., Any]) -> Callable[..., Any]:

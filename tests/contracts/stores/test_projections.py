@@ -44,6 +44,23 @@ def test_several_processes_may_create_at_once(store: WeaviateStore, collection_n
     assert not store.projection_exists(wanted)
 
 
+def test_who_finds_a_collection_that_another_has_just_made_can_read_it(
+    store: WeaviateStore, collection_name: str
+) -> None:
+    def meet(wanted: Projection) -> int:
+        while not store.projection_exists(wanted):
+            pass
+        return store.highest_revision(wanted)
+
+    for _ in range(12):  # the moment between its name and its index is short
+        wanted = projection_of(collection_name)
+        with ThreadPoolExecutor(2) as pool:
+            met = [pool.submit(meet, wanted) for _ in range(2)]
+            store.create_projection(wanted)
+            assert [one.result() for one in met] == [0, 0]
+        store.drop_projection(wanted)
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
