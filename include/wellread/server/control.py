@@ -11,7 +11,7 @@ from typing import Literal
 
 import filelock
 
-from wellread.errors import ServerUnavailableError, SettingsError
+from wellread.errors import ServerUnavailableError, SettingsError, WellreadError
 from wellread.server.addresses import ServerAddress, version_of, why_not_ready
 from wellread.server.binaries import (
     Report,
@@ -22,7 +22,14 @@ from wellread.server.binaries import (
     given_binary,
 )
 from wellread.server.docker_engine import check_engine, container_runs, remove_container, start_container
-from wellread.server.process import local_address, start_process, stop_process, wait_until_ready
+from wellread.server.process import (
+    PortTakenError,
+    has_ended,
+    local_address,
+    start_process,
+    stop_process,
+    wait_until_ready,
+)
 from wellread.server.settings import ServerSettings
 from wellread.server.state import (
     Credentials,
@@ -186,7 +193,12 @@ def _running(settings: ServerSettings, files: ServerFiles, credentials: Credenti
     address = local_address(state.ports, credentials)
     process = living_process(state)
     if process is not None:
-        wait_until_ready(address, process, settings, files.log, 0)
+        try:
+            wait_until_ready(address, process, settings, files.log, 0)
+        except (PortTakenError, WellreadError):
+            if has_ended(process):
+                return None  # it was dying, or died while it started: another one is started
+            raise
     return address
 
 

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -114,6 +115,19 @@ def test_after_a_crash_the_next_start_has_the_same_data_and_key(home: Path) -> N
     assert server_status(home).state == "crashed"
     again = ensure_server(SETTINGS, home)
     assert again.api_key == address.api_key
+    assert http_status(f"{again.url}/v1/schema/Kept", again.api_key) == 200
+
+
+def test_a_server_that_dies_while_it_is_waited_for_is_started_again(home: Path) -> None:
+    address = ensure_server(SETTINGS, home)
+    assert put_collection(address, "Kept") == 200
+    process = psutil.Process(running_pid(home))
+    process.suspend()  # alive, and it answers nobody
+    death = threading.Timer(0.5, process.kill)
+    death.start()
+    again = ensure_server(SETTINGS, home)
+    death.join()
+    assert running_pid(home) != process.pid
     assert http_status(f"{again.url}/v1/schema/Kept", again.api_key) == 200
 
 
