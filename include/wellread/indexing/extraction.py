@@ -69,16 +69,15 @@ def extract_batch(parts: Parts, source: Source, run: RunHandle, batch: int | Non
         return 0
     rows = [row for row in rows if row.action in READING]
     parts.progress.start("extract", total_count=len(rows))
-    with ThreadPoolExecutor(max_workers=parts.settings.fetch_threads) as pool:
-        unsaved = UnsavedExtractions(parts, run, pool)
-        try:
-            for fetched in _ahead(pool, parts, source, rows):
-                if _is_slow(fetched):
-                    unsaved.save()
-                _record(unsaved, _extract(parts, unsaved, fetched))
-                parts.progress.advance("extract")
-        finally:
-            unsaved.save()
+    with (
+        ThreadPoolExecutor(max_workers=parts.settings.fetch_threads) as pool,
+        UnsavedExtractions(parts, run, pool) as unsaved,
+    ):
+        for fetched in _ahead(pool, parts, source, rows):
+            if _is_slow(fetched):
+                unsaved.save()
+            _record(unsaved, _extract(parts, unsaved, fetched))
+            parts.progress.advance("extract")
     parts.progress.finish("extract")
     return len(rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from wellread.artifacts.codec import get_json, put_json
 from wellread.errors import LeaseHeldError
 from wellread.indexing.content import ChunkSet
-from wellread.indexing.fences import fence_of, lease_fence
+from wellread.indexing.fences import Fence, fence_of, lease_fence
 from wellread.indexing.heads import flush_heads
 from wellread.indexing.hiding import (
     TROUBLED,
@@ -69,25 +70,21 @@ def publish_revision(
     undo_documents(parts, projection, run.revision, [row.doc_id for row in unfinished], fence=fence)
     hiding = hide_failed(parts, plan, run, projection, rows)
     rows, plan = hiding.rows, _with_holds(plan, hiding)
-    healed = audit_revision(parts, projection, run.revision, fence=fence)
-    _mirror(parts, projection, run, rows)
-    with parts.ledger.reading() as reading:
-        opened = ledger_objects.opened_by(reading, projection, run.revision)
-        closed = ledger_objects.closed_by(reading, projection, run.revision)
-    differences, count = term_differences(parts, opened, closed)
+    audited = _audit_and_count(parts, projection, run, rows, fence)
     rows = [_given_up(row) if row in unfinished else row for row in rows]
-    is_written = bool(opened or closed)
     report = {"changes": _change_list(parts, rows), "history": keep_history(parts, projection, run, rows)}
     with parts.ledger.transaction() as tx:
         revisions.require_open(tx, run.collection, run.revision, exclusive=True)
         revisions.locked_collection(tx, run.collection)
         _apply(tx, plan.declaration, run, rows, plan.stage_signature)
         hold_hidings(tx, plan.declaration, hiding.held, hiding.reason)
-        term_counts.add_terms(tx, run.collection, chunks=count, differences=differences)
-        revisions.end_revision(tx, run.collection, run.revision, "published" if is_written else "settled")
-        if is_written:
+        term_counts.add_terms(tx, run.collection, chunks=audited.chunks, differences=audited.terms)
+        revisions.end_revision(tx, run.collection, run.revision, "published" if audited.is_written else "settled")
+        if audited.is_written:
             revisions.append_head(tx, run.collection)
-        sheet = balance_sheet(tx, plan, run, rows, published=is_written, seconds=seconds, healed=healed)
+        sheet = balance_sheet(
+            tx, plan, run, rows, published=audited.is_written, seconds=seconds, healed=audited.healed
+        )
         run_records.drop_staged(tx, run.collection, run.revision)
         run_records.finish_run(tx, run.run_id, state=run_state, report={"sheet": sheet.as_dict(), **report})
     flush_heads(parts, run.collection)
@@ -101,6 +98,31 @@ def _with_holds(plan: Plan, hiding: Hiding) -> Plan:
     holds = [{"document": key, "reason": hiding.reason} for key in sorted(hiding.held)]
     note = hold_note(plan.declaration, len(holds), hiding.reason)
     return replace(plan, holds=(*plan.holds, *holds), notes=(*plan.notes, note))
+
+
+@dataclass(frozen=True, slots=True)
+class _Audited:
+    is_written: bool
+    healed: int
+    terms: Mapping[str, int]
+    """By how much the document frequency of each stem changes."""
+    chunks: int
+    """By how many the collection has more."""
+
+
+def _audit_and_count(
+    parts: Parts, projection: Projection, run: RunHandle, rows: Sequence[StagedRow], fence: Fence
+) -> _Audited:
+    """Audit the revision in every copy; while the store answers, its terms are counted."""
+    assert run.revision is not None
+    with parts.ledger.reading() as reading:
+        opened = ledger_objects.opened_by(reading, projection, run.revision)
+        closed = ledger_objects.closed_by(reading, projection, run.revision)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="wellread-terms") as beside:
+        counting = beside.submit(term_differences, parts, opened, closed)
+        healed = audit_revision(parts, projection, run.revision, fence=fence)
+        _mirror(parts, projection, run, rows)
+        return _Audited(bool(opened or closed), healed, *counting.result())
 
 
 def _mirror(parts: Parts, live: Projection, run: RunHandle, rows: Sequence[StagedRow]) -> None:

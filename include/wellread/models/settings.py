@@ -101,6 +101,11 @@ class OpenAIModelSettings(_Frozen):
         description="'ask' sends the dimensions to the server (v3 models shorten by it), 'native' does not: older "
         "models and many servers refuse the parameter.",
     )
+    encoding_format: Literal["base64", "float"] = Field(
+        default="base64",
+        description="How vectors travel. base64 is the SDK's default too: exact, and a fifth of the bytes. Where "
+        "a server refuses it, or answers with numbers all the same, numbers are read.",
+    )
     document_prefix: str = Field(default="", description="Put before documents.")
     query_prefix: str = Field(default="", description="Put before queries.")
     texts_per_request: int = Field(

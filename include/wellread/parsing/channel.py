@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import struct
+import time
 
 from wellread.documents import Element, ParsedDocument
 
@@ -17,24 +18,26 @@ HEADER = struct.Struct("!Q")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def send_frame(connection: socket.socket, payload: bytes) -> None:
-    """Sends one length-prefixed frame."""
-    connection.sendall(HEADER.pack(len(payload)))
-    connection.sendall(payload)
+def send_frame(connection: socket.socket, payload: bytes, *, deadline: float | None = None) -> None:
+    """Sends one length-prefixed frame. ``deadline``: on the monotonic clock; past it ``TimeoutError`` is raised."""
+    for part in (HEADER.pack(len(payload)), payload):
+        _give_time(connection, deadline)
+        connection.sendall(part)
 
 
-def receive_frame(connection: socket.socket) -> bytes | None:
-    """The next frame, or ``None`` when the other end is gone."""
-    header = _receive_exactly(connection, HEADER.size)
+def receive_frame(connection: socket.socket, *, deadline: float | None = None) -> bytes | None:
+    """The next frame, or ``None`` when the other end is gone. ``deadline`` as in :func:`send_frame`."""
+    header = _receive_exactly(connection, HEADER.size, deadline)
     if header is None:
         return None
     (length,) = HEADER.unpack(header)
-    return _receive_exactly(connection, length)
+    return _receive_exactly(connection, length, deadline)
 
 
-def _receive_exactly(connection: socket.socket, length: int) -> bytes | None:
+def _receive_exactly(connection: socket.socket, length: int, deadline: float | None) -> bytes | None:
     received = bytearray()
     while len(received) < length:
+        _give_time(connection, deadline)
         try:
             block = connection.recv(min(length - len(received), 1 << 20))
         except ConnectionError:
@@ -43,6 +46,16 @@ def _receive_exactly(connection: socket.socket, length: int) -> bytes | None:
             return None
         received += block
     return bytes(received)
+
+
+def _give_time(connection: socket.socket, deadline: float | None) -> None:
+    """What is left for the next call: a peer that sends byte by byte gains no time by it."""
+    if deadline is None:
+        return
+    left_seconds = deadline - time.monotonic()
+    if left_seconds <= 0:
+        raise TimeoutError
+    connection.settimeout(left_seconds)
 
 
 def writable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import subprocess
@@ -38,7 +37,6 @@ CHILD_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OMP_THREAD_LIMIT": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 END_SECONDS = 10.0
 
@@ -79,19 +77,17 @@ class ChildProcess:
         raise ChildTimeoutError
 
     def _next_frame(self, send: tuple[bytes, ...], timeout_seconds: float) -> bytes:
-        deadline = threading.Timer(timeout_seconds, self._cut)
-        started = time.monotonic()
-        deadline.start()
+        deadline = time.monotonic() + timeout_seconds
         try:
             for payload in send:
-                send_frame(self.connection, payload)
-            answer = receive_frame(self.connection)
+                send_frame(self.connection, payload, deadline=deadline)
+            answer = receive_frame(self.connection, deadline=deadline)
+        except TimeoutError:
+            raise ChildTimeoutError from None
         except OSError:
             answer = None
-        finally:
-            deadline.cancel()
         if answer is None:
-            raise ChildTimeoutError if time.monotonic() - started >= timeout_seconds else ChildLostError
+            raise ChildLostError
         return answer
 
     def is_alive(self) -> bool:
@@ -105,10 +101,6 @@ class ChildProcess:
             return False
         finally:
             self.connection.settimeout(None)
-
-    def _cut(self) -> None:
-        with contextlib.suppress(OSError):  # it may have closed by itself in this moment
-            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 class WarmParent:

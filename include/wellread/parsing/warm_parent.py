@@ -9,6 +9,7 @@ killed and this process ends.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ def main() -> None:
     """Serves the control socket until it closes."""
     control = socket.socket(fileno=int(sys.argv[1]))
     settings = ParsingSettings.model_validate_json(sys.argv[2])
+    gc.disable()  # nothing but imports happens here
     preload_light()
     children: set[int] = set()
     send_frame(control, b"ready")
@@ -39,6 +41,7 @@ def _serve_commands(control: socket.socket, settings: ParsingSettings, children:
         if command is None:
             return
         if command == b"fork":
+            gc.freeze()  # the imported modules stay shared: a worker's collections do not touch, and copy, them
             pid = _fork_worker(control, descriptors[0], settings)
             children.add(pid)
             send_frame(control, str(pid).encode())
@@ -72,6 +75,7 @@ def _fork_worker(control: socket.socket, descriptor: int, settings: ParsingSetti
     status = 1
     try:
         control.close()
+        gc.enable()
         serve(socket.socket(fileno=descriptor), settings, parent_pid)
         status = 0
     finally:

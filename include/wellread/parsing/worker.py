@@ -90,7 +90,7 @@ def _failure(cause: str, found: str) -> bytes:
 
 
 def guard_process(settings: ParsingSettings, parent_pid: int) -> None:
-    """Own process group, death with the parent, limits on memory, no network, silence."""
+    """Own process group, death with the parent, limits on memory, no network, silence, no byte code written."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
@@ -103,6 +103,7 @@ def guard_process(settings: ParsingSettings, parent_pid: int) -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silence, descriptor)
+    sys.dont_write_bytecode = True  # only the warm parent, which sees no document, writes into the installation
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sys.addaudithook(_refuse_network)

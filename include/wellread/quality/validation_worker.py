@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -17,7 +18,9 @@ def main() -> None:
     """Until stdin ends. Only answers go to the pipe that was stdout: libraries print."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        gc.disable()  # looking for cycles in what is being imported takes a tenth of the time
         import_quietly()
+        gc.enable()
         for line in sys.stdin:
             answers.write(json.dumps(_answer(json.loads(line))) + "\n")
             answers.flush()

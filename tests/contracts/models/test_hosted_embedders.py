@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pydantic import HttpUrl, SecretStr, ValidationError
 
-from wellread.errors import AuthenticationError, DocumentError, SettingsError, WellreadError
+from wellread.errors import AuthenticationError, DocumentError, SettingsError, TransientError, WellreadError
 from wellread.models.embedding.cohere_embedder import CohereEmbedder
 from wellread.models.embedding.openai_embedder import OpenAIEmbedder
 from wellread.models.protocol import Embedder
 from wellread.models.settings import CohereModelSettings, OpenAIModelSettings
+from wellread.testing.embedding_server import embedding_server
 
 KEY = "key-31337-secret"
 
@@ -99,3 +100,32 @@ def test_a_redirect_is_not_followed(provider: str, scripted: Any) -> None:
     scripted.answer({}, 307, Location=f"{scripted.url}/elsewhere")
     assert isinstance(error_of(build(provider, scripted.url)), SettingsError)
     assert len(scripted.requests) == 1
+
+
+def test_vectors_come_as_base64_or_as_numbers_whatever_was_asked(scripted: Any) -> None:
+    with embedding_server(dimensions=2) as server:
+        packed, plain = (
+            build("openai", server.openai_url, encoding_format=name).embed(["one", "two"], kind="query")
+            for name in ("base64", "float")
+        )
+    assert packed.vectors.tolist() == plain.vectors.tolist()
+    script_vectors(scripted, "openai")  # a server that does not know base64 and answers as it always does
+    assert build("openai", scripted.url).embed(["one"], kind="query").vectors.shape == (1, 2)
+    assert scripted.bodies[0]["encoding_format"] == "base64"
+
+
+def test_a_server_that_refuses_base64_is_asked_for_numbers_from_then_on(scripted: Any) -> None:
+    message = "encoding_format: base64 is not supported"
+    scripted.answer({"error": {"message": message, "type": "invalid_request_error"}}, status=400)
+    script_vectors(scripted, "openai")
+    script_vectors(scripted, "openai")
+    embedder = build("openai", scripted.url)
+    for _ in range(2):
+        assert embedder.embed(["one"], kind="query").vectors.shape == (1, 2)
+    assert [body["encoding_format"] for body in scripted.bodies] == ["base64", "float", "float"]
+
+
+@pytest.mark.parametrize("vector", ["no base64!", "AAAA", {"a": 1}], ids=["damaged", "not whole", "an object"])
+def test_a_damaged_vector_is_an_answer_to_ask_for_again(scripted: Any, vector: object) -> None:
+    scripted.answer({"data": [{"index": 0, "embedding": vector}]})
+    assert isinstance(error_of(build("openai", scripted.url)), TransientError)

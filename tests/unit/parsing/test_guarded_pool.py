@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
 
+import chardet
 import psutil
 import pytest
 
 from wellread.errors import DocumentError, SystemicError
 from wellread.parsing import ParserPool, ParsingSettings, signature
 from wellread.parsing.causes import CAUSES, REMEDIES
+from wellread.parsing.channel import HEADER
+from wellread.parsing.child_process import ChildProcess, ChildTimeoutError
 
 SLOW_DOCUMENT = b'<?xml version="1.0"?><x>' + b"<p>one of very many short paragraphs</p>" * 1_000_000 + b"</x>"
 """Takes many seconds; the limits below end it before."""
@@ -167,6 +175,38 @@ if os.fork() == 0:
         os._exit(1)
 print(os.waitstatus_to_exitcode(os.wait()[1]))
 """
+
+
+GUARDED = """
+import os, sys
+from wellread.parsing.settings import ParsingSettings
+from wellread.parsing.worker import guard_process
+guard_process(ParsingSettings(), os.getppid())
+sys.exit(not sys.dont_write_bytecode)
+"""
+
+
+def test_a_child_that_answers_byte_by_byte_gains_no_time_by_it() -> None:
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=_trickle, args=(theirs,), daemon=True).start()
+    with closing(ours), pytest.raises(ChildTimeoutError):
+        ChildProcess(0, ours).ask(b"content", "name.txt", timeout_seconds=0.5)
+
+
+def _trickle(connection: socket.socket) -> None:
+    with closing(connection), suppress(OSError):
+        for byte in HEADER.pack(1_000) + b"." * 1_000:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+
+def test_the_warm_parent_compiles_parsers_once_and_its_workers_write_no_byte_code() -> None:
+    compiled = Path(importlib.util.cache_from_source(chardet.__file__))
+    compiled.unlink(missing_ok=True)
+    with ParserPool(ParsingSettings(worker_count=1)) as pool:
+        pool.parse(b"warm", "warm.txt")
+        assert compiled.exists()
+    subprocess.run([sys.executable, "-c", GUARDED], check=True)
 
 
 def test_a_worker_cannot_connect_to_anything() -> None:

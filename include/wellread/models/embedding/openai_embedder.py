@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from wellread.errors import SettingsError, TransientError, WellreadError
 from wellread.models.credentials import header_values, provider_key, redacted
@@ -21,7 +23,6 @@ from wellread.snapshots import ModelIdentity
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
-    from openai.types import CreateEmbeddingResponse
     from tokenizers import Tokenizer
 
 
@@ -31,6 +32,7 @@ class OpenAIEmbedder:
     def __init__(self, settings: OpenAIModelSettings | None = None) -> None:
         self._settings = settings if settings is not None else OpenAIModelSettings()
         self._asked = f"vectors from {self._settings.model} ({self._settings.base_url or 'OpenAI'})"
+        self._encoding = self._settings.encoding_format
 
     @property
     def identity(self) -> ModelIdentity:
@@ -71,11 +73,14 @@ class OpenAIEmbedder:
             return EmbeddingResult(np.zeros((0, self._settings.dimensions), dtype=np.float32), 0, 0)
         check_request(texts, limits=self.limits, count_tokens=self.count_tokens)
         prefix = self._settings.document_prefix if kind == "document" else self._settings.query_prefix
-        response = self._request([prefix + text for text in texts])
-        rows = self._in_order(response, len(texts))
+        answer = self._request([prefix + text for text in texts])
+        try:
+            rows = self._in_order(answer["data"], len(texts))
+            tokens = int((answer.get("usage") or {}).get("prompt_tokens") or 0)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise transport_error(self._asked, error) from error
         vectors = unit_vectors(rows, text_count=len(texts), dimensions=self._settings.dimensions, asked=self._asked)
-        usage = getattr(response, "usage", None)
-        return EmbeddingResult(vectors, int(getattr(usage, "prompt_tokens", None) or 0), 1)
+        return EmbeddingResult(vectors, tokens, 1)
 
     def close(self) -> None:
         """Close the connections, where any were opened."""
@@ -86,18 +91,23 @@ class OpenAIEmbedder:
     def __repr__(self) -> str:
         return f"OpenAIEmbedder({self._settings.model!r})"
 
-    def _request(self, inputs: list[str]) -> CreateEmbeddingResponse:
+    def _request(self, inputs: list[str]) -> Mapping[str, Any]:
+        """The answer's JSON. The SDK's own reading of it builds an object for every number of every vector."""
         import openai
 
         asks = self._settings.request_dimensions == "ask"
+        encoding = self._encoding
         try:
-            return self._client.embeddings.create(
+            answer: Mapping[str, Any] = self._client.embeddings.with_raw_response.create(
                 model=self._settings.model,
                 input=inputs,
-                encoding_format="float",  # The SDK's own default is base64, which many servers do not know.
+                encoding_format=encoding,
                 dimensions=self._settings.dimensions if asks else openai.omit,
-            )
+            ).http_response.json()
         except openai.APIStatusError as error:
+            if encoding == "base64" and _blames_encoding(error):
+                self._encoding = "float"
+                return self._request(inputs)
             raise self._status_error(error) from None  # Its words may quote the key, and logs print causes.
         except (openai.APIError, ValueError) as error:
             # The SDK lets a damaged body through as a bare JSON error, and an empty one as a ValueError.
@@ -106,6 +116,7 @@ class OpenAIEmbedder:
             raise SettingsError(
                 self._asked, found=type(error).__name__, remedy="Check the model's settings."
             ) from error
+        return answer
 
     def _status_error(self, error: APIStatusError) -> WellreadError:
         return FailedRequest(
@@ -117,16 +128,13 @@ class OpenAIEmbedder:
             retry_after_seconds=retry_after_seconds(dict(error.response.headers)),
         ).as_error()
 
-    def _in_order(self, response: CreateEmbeddingResponse, count: int) -> list[list[float]]:
+    def _in_order(self, rows: Sequence[Mapping[str, Any]], count: int) -> list[Any]:
         """The vectors by their ``index``: the protocol does not promise an order, nor does the SDK check one."""
-        try:
-            by_index = {row.index: row.embedding for row in response.data}
-        except (AttributeError, TypeError) as error:
-            raise transport_error(self._asked, error) from error
-        if len(response.data) != count or set(by_index) != set(range(count)):
+        by_index = {row["index"]: _numbers(row["embedding"]) for row in rows}
+        if len(rows) != count or set(by_index) != set(range(count)):
             raise TransientError(
                 self._asked,
-                found=f"{len(response.data)} vectors, {len(by_index)} different indexes, for {count} texts",
+                found=f"{len(rows)} vectors, {len(by_index)} different indexes, for {count} texts",
                 remedy="Ask again; if it stays, look at the model server.",
             )
         return [by_index[index] for index in range(count)]
@@ -165,3 +173,12 @@ class OpenAIEmbedder:
                 self._asked, found="no key", remedy="Set OPENAI_API_KEY, or the base_url of a server without keys."
             )
         return key or "no-key"  # A server of one's own asks for none, but the SDK does.
+
+
+def _numbers(vector: str | list[float]) -> npt.NDArray[np.float32] | list[float]:
+    """A vector as it came: numbers, or base64 of little-endian float32. Servers may ignore what they were asked."""
+    return np.frombuffer(base64.b64decode(vector, validate=True), "<f4") if isinstance(vector, str) else vector
+
+
+def _blames_encoding(error: APIStatusError) -> bool:
+    return error.status_code in {400, 422} and "encoding_format" in f"{error.param} {error.message}"
