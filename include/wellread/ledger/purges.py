@@ -49,6 +49,12 @@ def chunk_references(tx: Transaction, collection: str, doc_ids: Sequence[uuid.UU
     return set(tx.execute(query).scalars())
 
 
+def hold_links(tx: Transaction) -> None:
+    """Nobody links an artifact before ``tx`` ends. On SQLite that is so of every transaction that writes."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(sa.text(f"LOCK TABLE {document_artifacts.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def unlink_artifacts(tx: Transaction, references: Sequence[str]) -> None:
     """The artifacts are to be deleted: nothing holds text in them any more."""
     for part in _parts(references):

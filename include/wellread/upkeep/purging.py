@@ -37,8 +37,8 @@ _NEVER_REACHED = (
     "earlier object versions in S3",
     "segments on Weaviate's disk, until it compacts them",
 )
-
-
+_ARTIFACTS_AT_ONCE = 20
+"""Deleted in one transaction, which nobody may link artifacts beside."""
 _UNLINKED = "artifacts that a version before this ledger's sixth migration kept of it: `--deep` reads them all"
 
 
@@ -193,19 +193,29 @@ def _delete_objects(parts: Parts, target: PurgeTarget, found: Inventory, held: H
 
 
 def _delete_artifacts(parts: Parts, target: PurgeTarget, found: Inventory, held: HeldLease) -> tuple[str, ...]:
-    """Delete what only this document needs; the references of the others come back."""
-    with parts.ledger.transaction() as tx:
-        shared = purges.shared_artifacts(
-            tx, target.collection, found.ids(), found.references, former=list(target.former)
-        )
-        gone = sorted(found.references - shared)
-        purges.unlink_artifacts(tx, gone)
-        found.count("extraction_memos", purges.forget_extractions(tx, gone))
-    for reference in gone:
+    """Delete what only this document needs; the references of the others come back.
+
+    While nobody can link them: a document that links one afterwards finds it gone, and writes it again.
+    """
+    references, kept = sorted(found.references), set[str]()
+    deleted = memos = 0
+    for start in range(0, len(references), _ARTIFACTS_AT_ONCE):
         held.fence()
-        parts.artifacts.delete(reference)
-    found.count("artifacts", len(gone))
-    return tuple(sorted(shared))
+        with parts.ledger.transaction() as tx:
+            held.fence.hold(tx)
+            purges.hold_links(tx)
+            part = references[start : start + _ARTIFACTS_AT_ONCE]
+            shared = purges.shared_artifacts(tx, target.collection, found.ids(), part, former=list(target.former))
+            gone = [reference for reference in part if reference not in shared]
+            purges.unlink_artifacts(tx, gone)
+            memos += purges.forget_extractions(tx, gone)
+            for reference in gone:
+                parts.artifacts.delete(reference)
+        kept |= shared
+        deleted += len(gone)
+    found.count("extraction_memos", memos)
+    found.count("artifacts", deleted)
+    return tuple(sorted(kept))
 
 
 def _finish(parts: Parts, target: PurgeTarget, receipt: Receipt, found: Inventory) -> Receipt:

@@ -130,14 +130,13 @@ class RunSourceOperator(DeclaredSourcesOperator):
         return sheet_counts(sheet)
 
     def _announce(self, sheet: BalanceSheet, context: Context) -> None:
-        changed = {name: sheet.outcomes.get(name, 0) for name in ("committed", "moved", "deleted")}
-        if not sheet.published or not any(changed.values()):
+        if not sheet.published:
             return
         facts: dict[str, Any] = {
             "source": sheet.source,
             "collection": sheet.collection,
             "revision": sheet.revision,
-            **changed,
+            **{name: sheet.outcomes.get(name, 0) for name in ("committed", "moved", "deleted")},
         }
         for asset in (source_asset(sheet.source, sheet.collection), collection_asset(sheet.collection)):
             context["outlet_events"][redriven_alias()].add(asset, extra=facts)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 import zlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +18,12 @@ from purge_marks import MARK, NAME, assert_gone, ingest_marked, places_of, purge
 from wellread.artifacts.bundles import put_folder
 from wellread.artifacts.codec import put_json
 from wellread.artifacts.references import blob_path
-from wellread.ledger import purge_schema, run_records
+from wellread.ledger import purge_schema, purges, run_records
 from wellread.ledger.question_schema import question_jobs, question_rows, responses
 from wellread.ledger.schema import documents, quarantine, runs
 from wellread.questions import Question
 from wellread.testing.provider_server import provider_server
+from wellread.upkeep import purging
 from wellread.upkeep.migrating import migrate
 from wellread.upkeep.purging import find_target
 from wellread.workspace.questions import answer_questions
@@ -161,3 +166,47 @@ def test_on_postgres_with_answers_in_redis(library: Any, raw: Any, postgres_url:
         assert receipt.removed["vectors"] >= 1
         for place in ("PostgreSQL", "still lists it", "model providers", "backups"):
             assert any(place in one for one in receipt.unreached), place
+
+
+class SharedWhileDeleted:
+    """Real artifacts. Before the first one is deleted, another process begins to share it, and has time to."""
+
+    def __init__(self, artifacts: Any, share: Callable[[], Future[None]]) -> None:
+        self._artifacts, self._share = artifacts, share
+        self.sharing: Future[None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._artifacts, name)
+
+    def delete(self, reference: str) -> None:
+        if self.sharing is None:
+            self.sharing = self._share()
+            wait([self.sharing], timeout=1.0)
+        self._artifacts.delete(reference)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_who_begins_to_share_an_artifact_meanwhile_keeps_it(
+    database: str, library: Any, request: pytest.FixtureRequest
+) -> None:
+    if database == "postgres":
+        library.options = {"ledger": {"url": request.getfixturevalue("postgres_url")}}
+    ingest_marked(library)
+    with library.open() as workspace, ThreadPoolExecutor(max_workers=1) as another:
+        target = find_target(workspace.parts, library.collection, NAME)
+        with workspace.ledger.reading() as reading:
+            reference = min(purges.linked_artifacts(reading, library.collection, target.doc_ids))
+        content = workspace.artifacts.get(reference)
+
+        def share() -> None:
+            """As an extraction does: the link first, then the artifact, where it is missing."""
+            with workspace.ledger.transaction() as tx:
+                purges.link_artifacts(tx, library.collection, [(uuid.uuid4(), reference)])
+            workspace.artifacts.put(reference.partition("/")[0], content)
+
+        artifacts = SharedWhileDeleted(workspace.artifacts, lambda: another.submit(share))
+        parts = replace(workspace.parts, artifacts=artifacts)
+        purging.purge(parts, target, reason="asked for", forget_cached=lambda _tenant, _keys: None)
+        assert artifacts.sharing is not None
+        artifacts.sharing.result()
+        assert workspace.artifacts.get(reference) == content

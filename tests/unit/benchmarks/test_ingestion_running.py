@@ -79,3 +79,17 @@ def test_the_table_says_what_cannot_be_measured_and_what_was_smaller() -> None:
     assert "| 0 embeddings (ideal 0), 0 requests, 3 writes; 0 errors |" in line
     assert "| n/a: has no metadata |" in line
     assert "| (60 documents) 0 embeddings (ideal 0), 0 requests, 3 writes; **2 stale** |" in line
+
+
+def test_of_several_turns_the_median_by_time_is_kept(tmp_path: Path) -> None:
+    from benchmarks.ingestion.__main__ import Turns
+    from benchmarks.ingestion.competing import Sizes
+    from benchmarks.ingestion.peers import contestants
+    from benchmarks.ingestion.results import Results
+
+    results, wellread = Results(tmp_path / "results.json"), contestants()["wellread"]
+    turns = Turns(results)
+    for seconds in (9.0, 2.0, 4.0):
+        turns.store(wellread, "W0", {"seconds": seconds, "embeddings": seconds}, Sizes(10, 5))
+    kept = results.read()["workloads"]["W0"]["wellread"]
+    assert (kept["embeddings"], kept["seconds_of_turns"]) == (4.0, [9.0, 2.0, 4.0])
