@@ -137,15 +137,16 @@ def test_a_source_is_retired_once_it_is_undeclared_and_a_person_has_seen_what_go
 
 
 def test_a_document_is_purged_once_and_an_old_approval_holds_for_nothing_else(notes: Upkept) -> None:
-    form = {"document": SECRET, "reason": "asked for by its author"}
+    form = {"document": SECRET, "reason": "asked for by its author", "deep": True}
     with person(choosing("Approve")) as someone:
         run = notes.run("purge_document", form)
     [asked] = someone.asked
     assert asked["subject"] == f"Remove {SECRET} for ever?"
-    for line in ("chunks\\_objects", "artifacts", "asked for by its author"):
+    for line in ("chunks\\_objects", "artifacts", "asked for by its author", "deep | True"):
         assert line in asked["body"]
     told = run.results["purge_document"]
     assert told["removed"]["chunks_objects"] == 1
+    assert told["removed"]["artifacts_searched"] > 4
     assert notes.found().keys() & set(NAMES) == set(NAMES[1:4])
     kept = Path(unquote(urlparse(told["receipt"]).path))
     assert kept.exists(), told["receipt"]

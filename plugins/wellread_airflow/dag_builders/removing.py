@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, XComArg
 
-from wellread_airflow.dag_builders.forms import needed_param
+from wellread_airflow.dag_builders.forms import box_param, needed_param
 from wellread_airflow.dag_builders.upkeep import A_PERSON_MAY_BE_AWAY, COLLECTION, new_upkeep_dag, upkept_collection
 from wellread_airflow.dag_builders.upkeep_docs import PURGE_DOC, RETIRE_DOC
 from wellread_airflow.operators.consenting import SHOWN_KEY, ConfirmListOperator
@@ -61,6 +61,7 @@ def build_purge_document_dag(dag_id: str = "purge_document", **options: Any) -> 
             document="{{ params.document }}",
             reason="{{ params.reason }}",
             source="{{ params.source or '' }}",
+            deep="{{ params.deep }}",
             **common,
         )
         confirm = ConfirmListOperator(
@@ -86,6 +87,11 @@ def _purge_params() -> dict[str, Param]:
             type=["null", "string"],
             title="Source",
             description="The id of its source. Empty: the one that has a document of this name.",
+        ),
+        "deep": box_param(
+            "Deep",
+            "Read every artifact, for texts that nothing links to it. Only its first purge can.",
+            default=False,
         ),
         "collection": upkept_collection(),
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wellread.errors import PolicyError, SettingsError
-from wellread_airflow.form_values import text_or_none
+from wellread_airflow.form_values import is_set, text_or_none
 from wellread_airflow.operators.consenting import keep_list, require_shown
 from wellread_airflow.operators.upkeep_operator import UpkeepOperator
 from wellread_airflow.operators.workspace_operator import small_counts
@@ -25,18 +25,22 @@ class PlanPurgeOperator(UpkeepOperator):
         document: As its source lists it, or its id.
         reason: Why it must go; the receipt keeps it.
         source: The source, where several have a document of this name.
+        deep: Every artifact is to be read, for texts that no row links to the document, as ``purge --deep`` does.
         rest: As for ``UpkeepOperator``.
 
     Returns what was found, and a fingerprint of how the document stands, for ``PurgeDocumentOperator``.
     """
 
-    template_fields: Sequence[str] = (*UpkeepOperator.template_fields, "document", "reason", "source")
+    template_fields: Sequence[str] = (*UpkeepOperator.template_fields, "document", "reason", "source", "deep")
 
-    def __init__(self, *, document: str, reason: str, source: str | None = None, **rest: Any) -> None:
+    def __init__(
+        self, *, document: str, reason: str, source: str | None = None, deep: bool | str = False, **rest: Any
+    ) -> None:
         super().__init__(**rest)
         self.document = document
         self.reason = reason
         self.source = source
+        self.deep = deep
 
     def work(self, workspace: Workspace, context: Context) -> dict[str, Any]:
         """Take the inventory. Raises ``SettingsError`` where no source knows the document, or several do."""
@@ -58,6 +62,7 @@ class PlanPurgeOperator(UpkeepOperator):
         return {
             **told,
             "reason": reason,
+            "deep": is_set(self.deep, "deep"),
             "earlier purge": standing.state or "none",
             "fingerprint": standing.fingerprint,
             **keep_list(
@@ -110,7 +115,7 @@ class PurgeDocumentOperator(UpkeepOperator):
             self.log.info("%s is purged: nothing was done again.", name)
             return {**told, "removed": {}, "receipt": workspace.artifacts.uri(standing.receipt)}
         reason = listed["reason"] if by is None else f"{listed['reason']} (approved by {by})"
-        receipt = purge_document(workspace, target, reason=reason)
+        receipt = purge_document(workspace, target, reason=reason, deep=bool(listed.get("deep")))
         self._log(receipt)
         return {
             **told,
