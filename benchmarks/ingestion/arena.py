@@ -163,11 +163,18 @@ class Arena:
         if what == "embedded":
             yield self.embedded
             return
+        from weaviate.exceptions import WeaviateQueryError
+
         with self.client() as client:
 
             def stored() -> int:
                 name = self.contestant.chunk_collection(client)
-                return 0 if name is None else client.collections.get(name).aggregate.over_all().total_count or 0
+                if name is None:
+                    return 0
+                try:
+                    return client.collections.get(name).aggregate.over_all().total_count or 0
+                except WeaviateQueryError:  # a collection is listed a moment before it can be asked
+                    return 0
 
             yield stored
 
