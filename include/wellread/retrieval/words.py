@@ -1,7 +1,7 @@
 """Words, stems and stop words: how the second stage reads text.
 
 The store's own keyword index is neither stemmed nor asked for statistics; everything here happens in process.
-Stemming is cached by word, because a collection uses the same few ten thousand words again and again.
+Stemming is cached by word, because a collection uses the same few thousand words again and again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import functools
 import re
 import threading
 from collections.abc import Callable
+
+_CACHED_STEMS = 20_000
+"""Of a language: 4 MB. The rarer words, of which there is no end, are not worth what they would take."""
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -71,4 +74,4 @@ def _stemmer(language: str) -> Callable[[str], str]:
             of_thread.stemmer = snowballstemmer.stemmer(algorithm)
         return str(of_thread.stemmer.stemWord(word))
 
-    return functools.lru_cache(maxsize=200_000)(stem)
+    return functools.lru_cache(maxsize=_CACHED_STEMS)(stem)
