@@ -135,9 +135,12 @@ def _one_shot(call: Callable[..., Any]) -> Callable[..., Any]:
 
     def sent_once(*args: Any, **kwargs: Any) -> Any:
         try:
-            return call(*args, **kwargs)
+            answer = call(*args, **kwargs)
         except grpc.RpcError as error:
             # The RpcErrors that a unary call raises are calls themselves, with code() and details().
             raise CallFailedError(error.code().name, str(error.details())) from error
+        if answer is None:  # seen once, in a process that had been stopped and woken: it may have been carried out
+            raise CallFailedError("UNKNOWN", "the call ended without an error and without an answer")
+        return answer
 
     return sent_once

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ from wellread.server import ServerAddress, ServerSettings, ensure_server, server
 from wellread.server.temporary import local_weaviate
 from wellread.snapshots import ModelIdentity, Projection
 from wellread.stores.settings import StoreSettings
+from wellread.stores.weaviate_connection import _one_shot
 from wellread.stores.weaviate_store import WeaviateStore
 from wellread.testing.index_samples import chunk_of, projection_of, vector_of
 
@@ -56,6 +58,25 @@ def test_a_deadline_in_mid_load_is_unknown_and_delete_then_insert_heals(
     assert healed.stored == cut
     assert store.vector_indexed_ids(wide, 1, len(ids)) == ids
     assert store.vector_indexed_among(wide, list(ids)) == ids
+
+
+def test_a_write_that_ends_without_answer_or_error_is_unknown(
+    store: WeaviateStore, wide: Projection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As gRPC was seen to end a call of a process that had been stopped and woken."""
+    chunks = [chunk_of("no answer", vector=vector_of("no answer", DIMENSIONS))]
+    stub = store._client._connection.grpc_stub
+    carried_out = stub.BatchObjects
+
+    def without_answer(*arguments: Any, **options: Any) -> None:
+        carried_out(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stub, "BatchObjects", _one_shot(without_answer))
+        assert store.insert_chunks(wide, chunks).unknown == {chunks[0].object_id}
+    assert store.count_objects(wide, "chunks") == 1
+    store.delete_objects(wide, "chunks", [chunks[0].object_id])
+    assert store.insert_chunks(wide, chunks).stored == {chunks[0].object_id}
 
 
 def test_a_plain_retry_after_a_deadline_is_what_the_audit_would_catch(
