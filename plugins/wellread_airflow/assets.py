@@ -23,6 +23,11 @@ def source_asset(source_id: str, collection: str = "Documents") -> Asset:
     )
 
 
+def changed_assets(source_id: str, collection: str = "Documents") -> tuple[Asset, Asset]:
+    """What a published revision of a source announces."""
+    return source_asset(source_id, collection), collection_asset(collection)
+
+
 def changes_alias(source_id: str, collection: str = "Documents") -> AssetAlias:
     """What the publishing task has as its outlet.
 

@@ -198,9 +198,8 @@ class WarmParent:
         return ours
 
     def _await_ready(self, control: socket.socket, errors: IO[bytes]) -> None:
-        control.settimeout(self._settings.start_limit_seconds)
         try:
-            ready = receive_frame(control)
+            ready = receive_frame(control, deadline=time.monotonic() + self._settings.start_limit_seconds)
         except TimeoutError:
             ready = None
         control.settimeout(None)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 
 _CACHED_STEMS = 20_000
-"""Of a language: 4 MB. The rarer words, of which there is no end, are not worth what they would take."""
+"""Of a language: 6 MB. The rarer words, of which there is no end, are not worth what they would take."""
 
 _WORD = re.compile(r"[^\W_]+")
 

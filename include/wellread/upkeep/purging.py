@@ -198,7 +198,7 @@ def _delete_artifacts(parts: Parts, target: PurgeTarget, found: Inventory, held:
     While nobody can link them: a document that links one afterwards finds it gone, and writes it again.
     """
     references, kept = sorted(found.references), set[str]()
-    deleted = memos = 0
+    memos = 0
     for start in range(0, len(references), _ARTIFACTS_AT_ONCE):
         held.fence()
         with parts.ledger.transaction() as tx:
@@ -212,9 +212,8 @@ def _delete_artifacts(parts: Parts, target: PurgeTarget, found: Inventory, held:
             for reference in gone:
                 parts.artifacts.delete(reference)
         kept |= shared
-        deleted += len(gone)
     found.count("extraction_memos", memos)
-    found.count("artifacts", deleted)
+    found.count("artifacts", len(references) - len(kept))
     return tuple(sorted(kept))
 
 

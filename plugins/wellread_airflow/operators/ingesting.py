@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from wellread.runs import SourceDeclaration
-from wellread_airflow.assets import changes_alias, collection_asset, source_asset
+from wellread_airflow.assets import changed_assets, changes_alias
 from wellread_airflow.form_values import is_set
 from wellread_airflow.operators.waiting_operator import WaitingOperator
 from wellread_airflow.operators.workspace_operator import WorkspaceOperator, run_name
@@ -174,7 +174,7 @@ class PublishRevisionOperator(RunStepOperator):
         for note in published.sheet.notes:
             self.log.info(note)
         if published.change_list_ref is not None:
-            for asset in (source_asset(run.source_id, run.collection), collection_asset(run.collection)):
+            for asset in changed_assets(run.source_id, run.collection):
                 context["outlet_events"][self.alias].add(asset, extra=facts)
         return facts
 

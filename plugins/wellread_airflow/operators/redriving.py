@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from wellread_airflow.assets import collection_asset, redriven_alias, source_asset
+from wellread_airflow.assets import changed_assets, redriven_alias
 from wellread_airflow.form_values import is_set, text_or_none
 from wellread_airflow.operators.retiring import DeclaredSourcesOperator
 from wellread_airflow.operators.upkeep_operator import UpkeepOperator, kept_report
@@ -138,7 +138,7 @@ class RunSourceOperator(DeclaredSourcesOperator):
             "revision": sheet.revision,
             **{name: sheet.outcomes.get(name, 0) for name in ("committed", "moved", "deleted")},
         }
-        for asset in (source_asset(sheet.source, sheet.collection), collection_asset(sheet.collection)):
+        for asset in changed_assets(sheet.source, sheet.collection):
             context["outlet_events"][redriven_alias()].add(asset, extra=facts)
 
 
